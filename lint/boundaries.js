@@ -1,0 +1,119 @@
+/**
+ * The import table of ARCHITECTURE.md, as a lint rule: which folder of src/ may import which folder, file or package.
+ * An entry is a folder of src/, a file of src/ (with its .ts), `node:*`, or a package name.
+ */
+import path from 'node:path'
+
+const table = {
+  domain: ['domain'],
+  runtime: ['runtime', 'node:*'],
+  qr: ['qr', 'qrcode'],
+  store: ['store', 'domain', 'runtime', 'node:*', 'drizzle-orm', 'better-sqlite3'],
+  control: ['control', 'domain', 'store/store.ts', 'runtime'],
+  whatsapp: [
+    'whatsapp',
+    'domain',
+    'store/store.ts',
+    'runtime',
+    'node:*',
+    '@whiskeysockets/baileys',
+    'whatsapp-rust-bridge',
+    'undici',
+  ],
+  connector: ['connector', 'domain', 'store/store.ts', 'whatsapp/socket.ts', 'runtime', 'qr', 'node:*'],
+  http: ['http', 'control', 'domain', 'runtime', 'qr', 'hono', '@hono/zod-openapi', 'zod', 'node:*'],
+  sandbox: [
+    'sandbox',
+    'runtime',
+    'node:*',
+    '@whiskeysockets/baileys',
+    'libsignal',
+    'hono',
+    '@hono/node-server',
+    'zod',
+    'ws',
+    'jsqr',
+    'pngjs',
+  ],
+}
+
+/** Names of Baileys that start or wrap a socket: the sandbox is an independent witness and may not touch them. */
+const bannedInSandbox = new Set([
+  'default',
+  'makeWASocket',
+  'DEFAULT_CONNECTION_CONFIG',
+  'addTransactionCapability',
+])
+
+const packageOf = (specifier) =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+
+const imports = {
+  meta: { type: 'problem', schema: [] },
+  create(context) {
+    const file = context.filename ?? context.getFilename()
+    const src = `${path.sep}src${path.sep}`
+    const at = file.lastIndexOf(src)
+    if (at < 0) return {}
+    const root = file.slice(0, at + src.length)
+    const own = file.slice(root.length).split(path.sep)
+    const folder = own.length > 1 ? own[0] : undefined
+    const allowed = folder === undefined ? undefined : table[folder]
+
+    const check = (node, specifier) => {
+      if (typeof specifier !== 'string') return
+      const local = specifier.startsWith('.')
+      const target = local
+        ? path
+            .relative(root, path.resolve(path.dirname(file), specifier))
+            .split(path.sep)
+            .join('/')
+        : specifier
+      if (local && (target === 'main.ts' || (target === 'config.ts' && own.join('/') !== 'main.ts'))) {
+        context.report({ node, message: `nobody imports ${target}: pass values instead` })
+        return
+      }
+      if (folder === undefined) return
+      if (allowed === undefined) {
+        context.report({ node, message: `src/${folder} is not in the import table (lint/boundaries.js)` })
+        return
+      }
+      const name = local
+        ? target.split('/')[0]
+        : specifier.startsWith('node:')
+          ? 'node:*'
+          : packageOf(specifier)
+      if (!allowed.includes(name) && !allowed.includes(target)) {
+        context.report({ node, message: `src/${folder} may not import ${target}` })
+      }
+    }
+    const checkNames = (node) => {
+      if (folder !== 'sandbox' || packageOf(node.source.value) !== '@whiskeysockets/baileys') return
+      for (const s of node.specifiers) {
+        const name = s.type === 'ImportSpecifier' ? s.imported.name : 'default'
+        if (bannedInSandbox.has(name))
+          context.report({ node: s, message: `the sandbox may not import ${name}` })
+      }
+    }
+    return {
+      ImportDeclaration(node) {
+        check(node, node.source.value)
+        checkNames(node)
+      },
+      ExportAllDeclaration(node) {
+        check(node, node.source.value)
+      },
+      ExportNamedDeclaration(node) {
+        if (node.source) check(node, node.source.value)
+      },
+      ImportExpression(node) {
+        check(node, node.source.value)
+      },
+    }
+  },
+}
+
+export default { meta: { name: 'boundaries' }, rules: { imports } }
