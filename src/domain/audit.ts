@@ -1,0 +1,43 @@
+import type { NewEvent } from './event.ts'
+
+/** Who caused a mutation. */
+export type Actor =
+  | { readonly kind: 'api' }
+  | { readonly kind: 'cli' }
+  | { readonly kind: 'connector'; readonly id: string }
+
+/** Where a mutation came from. */
+export interface Origin {
+  readonly actor: Actor
+  /** The HTTP request or the connector's tick; the same id stands in the logs. */
+  readonly requestId: string
+}
+
+export type AuditAction =
+  | 'device.start'
+  | 'device.stop'
+  | 'device.restart'
+  | 'device.remove'
+  | 'device.request_pairing_code'
+  | 'device.observe'
+  | 'credentials.wipe'
+  | 'credentials.quarantine'
+  | 'message.enqueue'
+  | 'message.attempt'
+  | 'message.receipt'
+  | 'message.receive'
+
+/** What changed, by whom. `before` and `after` hold the fields that matter, never secrets. */
+export interface NewAuditEntry {
+  readonly origin: Origin
+  readonly action: AuditAction
+  readonly target: { readonly kind: 'device' | 'message'; readonly id: string }
+  readonly before: Readonly<Record<string, unknown>> | null
+  readonly after: Readonly<Record<string, unknown>> | null
+}
+
+/** What a mutation leaves behind in its own transaction; the type demands both, so neither can be forgotten. */
+export interface Trace {
+  readonly events: readonly NewEvent[]
+  readonly audit: NewAuditEntry
+}

@@ -1,0 +1,49 @@
+/** What can be wrong with a request. Each code has one HTTP status, in src/http/problem.ts. */
+export type ErrorCode =
+  | 'invalid_device_id'
+  | 'invalid_json'
+  | 'invalid_body'
+  | 'invalid_query'
+  | 'invalid_recipient'
+  | 'invalid_text'
+  | 'invalid_phone'
+  | 'invalid_idempotency_key'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'device_not_found'
+  | 'device_not_linked'
+  | 'device_already_linked'
+  | 'message_not_found'
+  | 'idempotency_conflict'
+  | 'qr_not_available'
+  | 'pairing_code_unavailable'
+  | 'store_busy'
+  | 'store_full'
+  | 'store_read_only'
+  | 'internal'
+
+/** The caller's fault, or a state that the caller must know of: `message` says what to do about it. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: ErrorCode
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A defect of ours: ends the request or the tick, never the process. */
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError'
+}
+
+export function assert(condition: unknown, message: string): asserts condition {
+  if (condition === false || condition === undefined || condition === null) throw new AssertionError(message)
+}
+
+/** For the default branch of a switch over a union that the compiler has checked to be complete. */
+export const unreachable = (value: never): never => {
+  throw new AssertionError(`unreachable: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,36 @@
+import type { MessageStatus } from './message.ts'
+import type { DeviceStatus, StatusReason } from './device.ts'
+
+/** A fact about the gateway, `noun.past`; the log of them is append-only and numbered by `seq`. */
+export type EventBody =
+  | {
+      readonly type: 'device.status_changed'
+      readonly data: {
+        readonly status: DeviceStatus
+        readonly previous: DeviceStatus | null
+        readonly reason: StatusReason | null
+        readonly detail: string | null
+      }
+    }
+  | { readonly type: 'device.qr_updated'; readonly data: { readonly expiresAt: number } }
+  | {
+      readonly type: 'device.linked'
+      readonly data: { readonly phone: string; readonly lid: string | null; readonly pushName: string | null }
+    }
+  | { readonly type: 'device.unlinked'; readonly data: { readonly reason: StatusReason } }
+  | {
+      readonly type: `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled'}`
+      readonly data: { readonly messageId: string; readonly [field: string]: unknown }
+    }
+
+export type EventType = EventBody['type']
+
+/** An event before the store numbers it. */
+export type NewEvent = EventBody & { readonly deviceId: string }
+
+export type Event = NewEvent & {
+  readonly seq: number
+  /** `evt_…`, never changes. */
+  readonly id: string
+  readonly at: number
+}

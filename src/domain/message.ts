@@ -1,0 +1,108 @@
+import type { Party } from './jid.ts'
+
+export type Direction = 'inbound' | 'outbound'
+
+/**
+ * How far a message has come. Outbound ones go through all of it; an inbound one is `delivered` once it is stored,
+ * or `failed` while it cannot be decrypted.
+ */
+export type MessageStatus = 'queued' | 'sending' | 'sent' | 'delivered' | 'read' | 'played' | 'failed'
+
+export const messageStatuses: readonly MessageStatus[] = [
+  'queued',
+  'sending',
+  'sent',
+  'delivered',
+  'read',
+  'played',
+  'failed',
+]
+
+/** What a message is. `unknown` is a kind that this version cannot name; its content is kept all the same. */
+export type MessageType =
+  | 'text'
+  | 'image'
+  | 'video'
+  | 'audio'
+  | 'document'
+  | 'sticker'
+  | 'location'
+  | 'contact'
+  | 'poll'
+  | 'reaction'
+  | 'event'
+  | 'undecryptable'
+  | 'unknown'
+
+/** WhatsApp allows 65,536 characters in a text. */
+export const textLengthMax = 65_536
+
+export interface MessageFailure {
+  /** A word for programs, such as `nack_463` or `undecryptable`. */
+  readonly code: string
+  readonly detail: string
+}
+
+/** One message in either direction. All times are wall-clock ms. */
+export interface Message {
+  /**
+   * The id that the API uses. Of a message that we send it is WhatsApp's id too; another one has an id of our own,
+   * since a WhatsApp id is unique only together with device, chat and sender.
+   */
+  readonly id: string
+  readonly deviceId: string
+  readonly whatsappId: string
+  readonly direction: Direction
+  readonly chat: Party
+  readonly sender: Party
+  readonly senderName: string | null
+  readonly type: MessageType
+  readonly text: string | null
+  readonly status: MessageStatus
+  readonly error: MessageFailure | null
+  readonly attempts: number
+  /** WhatsApp's time of the message, to the second. */
+  readonly whatsappAt: number | null
+  readonly createdAt: number
+  readonly sendingAt: number | null
+  readonly sentAt: number | null
+  readonly deliveredAt: number | null
+  readonly readAt: number | null
+  readonly playedAt: number | null
+  readonly failedAt: number | null
+}
+
+/** Where a receipt takes a message. */
+export type ReceiptStatus = Extract<MessageStatus, 'sent' | 'delivered' | 'read' | 'played'>
+
+const rank: Readonly<Record<MessageStatus, number>> = {
+  queued: 0,
+  sending: 1,
+  failed: 1,
+  sent: 2,
+  delivered: 3,
+  read: 4,
+  played: 5,
+}
+
+type StepTimes = Pick<Message, 'status' | 'sentAt' | 'deliveredAt' | 'readAt' | 'playedAt' | 'error'>
+
+/**
+ * Applies a receipt, or the server's ack (`sent`): a status only goes forward, and steps that were skipped get the
+ * time of the first sign of them. Null when nothing changes. A message that was given up on as failed comes back to
+ * life: the receipt proves that it arrived.
+ */
+export const advance = (message: StepTimes, to: ReceiptStatus, at: number): StepTimes | null => {
+  const reached = rank[to]
+  if (reached <= rank[message.status] && message.status !== 'failed') return null
+  const step = (status: ReceiptStatus, known: number | null): number | null =>
+    known ?? (rank[status] <= reached ? at : null)
+  return {
+    status: to,
+    error: null,
+    sentAt: step('sent', message.sentAt),
+    deliveredAt: step('delivered', message.deliveredAt),
+    readAt: to === 'read' || to === 'played' ? step('read', message.readAt) : message.readAt,
+    playedAt: to === 'played' ? step('played', message.playedAt) : message.playedAt,
+  }
+}

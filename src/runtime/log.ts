@@ -1,0 +1,10 @@
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
+
+/** Structured log lines: a static message in lower case, and fields. Errors go in the field `err`. */
+export interface Log {
+  readonly debug: Write
+  readonly info: Write
+  readonly warn: Write
+  readonly error: Write
+  child(fields: Readonly<Record<string, unknown>>): Log
+}

@@ -1,0 +1,316 @@
+/**
+ * The seam between the gateway and its database. One verb is one transaction; nobody outside ever holds one.
+ *
+ * - A verb that changes something takes, or gets from the pure decision that it runs, a `Trace`: the events and the
+ *   audit entry that are written in the same transaction.
+ * - A verb that only a connector uses takes its `Lease` first and rejects with `StaleLeaseError` when the lease has
+ *   changed hands or epochs since; nothing is written then.
+ * - A promise resolves after COMMIT: what it reports is on disk. Any verb may reject with `StoreError`.
+ * - Times are wall-clock ms and come in as `now`.
+ */
+import type { NewAuditEntry, Origin, Trace } from '../domain/audit.ts'
+import type { Device, DeviceChange, DeviceView, StatusReason, DeviceStatus } from '../domain/device.ts'
+import type { Event, EventType } from '../domain/event.ts'
+import type { Party } from '../domain/jid.ts'
+import type { Lease } from '../domain/lease.ts'
+import type { Direction, Message, MessageStatus, MessageType, ReceiptStatus } from '../domain/message.ts'
+import type { AfterAttempt } from '../domain/outbox.ts'
+
+/** The database cannot do it now. `busy` passes by itself; the others need a person. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly kind: 'busy' | 'full' | 'read_only' | 'closed' | 'failed'
+  constructor(kind: StoreError['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+/** The database was written by a newer version of the gateway, or is none of ours: the process must not start. */
+export class StoreVersionError extends Error {
+  override readonly name = 'StoreVersionError'
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Give it back to go on; null at the end. */
+  readonly nextCursor: string | null
+}
+
+// ---- devices
+
+/** One row of a device's status history. */
+export interface StatusChange {
+  readonly seq: number
+  readonly at: number
+  readonly status: DeviceStatus
+  readonly previous: DeviceStatus | null
+  readonly reason: StatusReason | null
+  readonly detail: string | null
+}
+
+export interface DeviceStore {
+  /**
+   * Runs a pure decision on the row as it is now and writes what it returns, with a history row for each
+   * `device.status_changed` among its events. What the decision throws, the promise rejects with; nothing is written.
+   */
+  decide(id: string, decision: (before: Device | undefined) => DeviceChange): Promise<DeviceView>
+  /** The same for a connector: the device must exist. */
+  observe(lease: Lease, id: string, decision: (before: Device) => DeviceChange): Promise<Device>
+  get(id: string): Promise<DeviceView | undefined>
+  /** All that are not removed, by id. */
+  list(): Promise<readonly DeviceView[]>
+  /** Those with `generation > settledGeneration`, by id. */
+  unsettled(): Promise<readonly Device[]>
+  /** Newest first. Works for removed devices too. */
+  history(id: string, page: { limit: number; cursor?: string }): Promise<Page<StatusChange>>
+}
+
+// ---- messages
+
+/** A message on its way into the store. */
+export type NewMessage = Omit<Message, 'status' | 'error' | 'attempts' | `${string}At`> & {
+  readonly whatsappAt: number | null
+  /** The encoded WAProto `Message`: what `getMessage` hands to Baileys for a retry receipt. */
+  readonly content: Uint8Array | null
+}
+
+export interface MessageFilter {
+  readonly deviceId: string
+  /** Matches either address of the chat. */
+  readonly chat?: string
+  readonly direction?: Direction
+  readonly status?: MessageStatus
+  /** Created at or after, before (ms). */
+  readonly after?: number
+  readonly before?: number
+}
+
+export interface MessageStore {
+  get(id: string): Promise<Message | undefined>
+  /** Newest first. */
+  list(filter: MessageFilter, page: { limit: number; cursor?: string }): Promise<Page<Message>>
+  /** The encoded WAProto `Message` of any message of the device with this WhatsApp id. */
+  content(deviceId: string, whatsappId: string): Promise<Uint8Array | undefined>
+  /**
+   * Applies a receipt to an outbound message by `advance`, and settles its outbox row: a receipt proves what a lost
+   * ack could not. Ids that are not ours, and receipts that change nothing, are ignored. Resolves with how many
+   * messages changed.
+   */
+  recordReceipt(
+    lease: Lease,
+    receipt: {
+      readonly deviceId: string
+      readonly whatsappIds: readonly string[]
+      readonly status: ReceiptStatus
+      readonly at: number
+      readonly from: string
+    },
+    origin: Origin,
+    now: number,
+  ): Promise<number>
+}
+
+// ---- outbox
+
+/** A message that a connector has claimed and must now try to send. */
+export interface ClaimedMessage {
+  readonly message: Message
+  readonly content: Uint8Array
+  /** Including this one. */
+  readonly attempts: number
+}
+
+export type Enqueued =
+  | { readonly kind: 'accepted'; readonly message: Message }
+  /** The idempotency key was used before for the same request. */
+  | { readonly kind: 'repeated'; readonly message: Message }
+  /** The idempotency key was used before for another request. */
+  | { readonly kind: 'conflict'; readonly message: Message }
+
+export interface OutboxStore {
+  /** `admit` throws to refuse, seeing the device as it is in the transaction; an idempotent repeat is not asked. */
+  enqueue(
+    input: {
+      readonly message: NewMessage & { readonly content: Uint8Array }
+      readonly idempotency?: { readonly key: string; readonly requestHash: string }
+    },
+    admit: (device: Device | undefined) => void,
+    origin: Origin,
+    now: number,
+  ): Promise<Enqueued>
+  /**
+   * Claims the oldest due message of each chat that has none in flight, at most `limit`, and marks them `sending`:
+   * messages to one chat leave in the order of acceptance.
+   */
+  claim(
+    lease: Lease,
+    input: { readonly deviceId: string; readonly limit: number },
+    origin: Origin,
+    now: number,
+  ): Promise<readonly ClaimedMessage[]>
+  /**
+   * Writes the outcome of an attempt. Ignored when the message is not `sending` any more (a receipt or an ack that
+   * came by another way has settled it).
+   */
+  record(lease: Lease, messageId: string, after: AfterAttempt, origin: Origin, now: number): Promise<void>
+  /** Messages that an earlier epoch left `sending`: their fate is unknown; they are queued again under the same id. */
+  recover(lease: Lease, deviceId: string, origin: Origin, now: number): Promise<number>
+  /** When the next queued message of the device is due, in ms; null when there is none. */
+  nextDue(deviceId: string): Promise<number | null>
+}
+
+// ---- credentials, signal keys, inbound journal
+
+/** Rows to write by type and id; null deletes. Bytes stay bytes; text is JSON of the caller's own making. */
+export type KeyChanges = Readonly<Record<string, Readonly<Record<string, Uint8Array | string | null>>>>
+
+/** One decrypted part of a stanza, written in the transaction of its ratchet. */
+export interface JournalRow {
+  readonly hash: Uint8Array
+  readonly plaintext: Uint8Array
+  /** Groups the parts of one stanza: chat, participant and id in one text. */
+  readonly stanzaKey: string
+  /** The stanza's attributes and what else is needed to rebuild the message, as JSON. */
+  readonly stanza: string
+  readonly part: number
+  readonly parts: number
+}
+
+/** A stanza all of whose parts are journaled, not promoted yet. */
+export interface JournaledStanza {
+  readonly stanzaKey: string
+  readonly stanza: string
+  readonly plaintexts: readonly Uint8Array[]
+  readonly journaledAt: number
+}
+
+export interface AuthStore {
+  /** The creds JSON, or undefined for a device that has none. */
+  creds(deviceId: string): Promise<string | undefined>
+  /**
+   * Writes the creds before it returns: Baileys emits `creds.update` and goes on without waiting. The only
+   * synchronous verb. Throws StaleLeaseError or StoreError.
+   */
+  saveCredsNow(lease: Lease, deviceId: string, creds: string, now: number): void
+  keys(
+    deviceId: string,
+    type: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, Uint8Array | string>>
+  /** One operation of the signal repository, or one `keys.set` of Baileys: all rows and the journal row, or none. */
+  commit(
+    lease: Lease,
+    deviceId: string,
+    changes: KeyChanges,
+    journal: JournalRow | null,
+    now: number,
+  ): Promise<void>
+  /** The plaintext that an earlier decryption of this very ciphertext gave. */
+  journaled(deviceId: string, hash: Uint8Array): Promise<Uint8Array | undefined>
+  /** Deletes creds and keys. */
+  wipe(lease: Lease, deviceId: string, audit: NewAuditEntry, now: number): Promise<void>
+  /** Moves creds and keys aside, out of use but not lost. */
+  quarantine(lease: Lease, deviceId: string, reason: string, audit: NewAuditEntry, now: number): Promise<void>
+}
+
+/** What becomes of a journaled stanza, or of a stanza that could not be decrypted. */
+export type Promotion =
+  /** A message to store; one that is there already is left alone, but for a failed one, which gets its content. */
+  | {
+      readonly kind: 'message'
+      readonly message: NewMessage & { readonly error: { code: string; detail: string } | null }
+    }
+  /** Nothing for the message log (key distribution, history notices, app state). */
+  | { readonly kind: 'nothing' }
+
+export interface InboundStore {
+  /** Stanzas that are complete and not promoted, oldest first. */
+  pending(deviceId: string, limit: number): Promise<readonly JournaledStanza[]>
+  /**
+   * Writes what the stanza came to and marks its journal rows promoted. A message is known by device, chat, sender
+   * and WhatsApp id, whichever of their two addresses chat and sender have: it is stored once.
+   */
+  promote(
+    lease: Lease,
+    input: { readonly deviceId: string; readonly stanzaKey: string; readonly promotion: Promotion },
+    origin: Origin,
+    now: number,
+  ): Promise<{ readonly stored: Message | null }>
+  /** Drops promoted journal rows older than `before`; the server redelivers nothing so old. */
+  prune(deviceId: string, before: number): Promise<number>
+}
+
+// ---- people
+
+export interface AddressStore {
+  /** Records that a LID and a phone number are the same person, and completes the messages that knew only one. */
+  learn(
+    lease: Lease,
+    deviceId: string,
+    pairs: readonly { readonly pn: string; readonly lid: string }[],
+    now: number,
+  ): Promise<void>
+  /** Fills in the other address where it is known. */
+  complete(deviceId: string, party: Party): Promise<Party>
+}
+
+// ---- leases
+
+export interface LeaseStore {
+  /** Takes the lease when it is free, expired, or ours already (then it is a new epoch); undefined when it is not. */
+  claim(name: string, owner: string, ttlMs: number, now: number): Promise<Lease | undefined>
+  /** Extends all leases of an owner that are named; resolves with those that are still its own. */
+  renew(owner: string, leases: readonly Lease[], ttlMs: number, now: number): Promise<readonly Lease[]>
+  /** Gives it up: it is free at once. A stale lease is ignored. */
+  release(lease: Lease, now: number): Promise<void>
+  get(name: string): Promise<Lease | undefined>
+}
+
+// ---- events and audit
+
+export interface EventStore {
+  /** Events with `seq > after`, in order. */
+  after(
+    after: number,
+    filter: { readonly limit: number; readonly deviceId?: string; readonly types?: readonly EventType[] },
+  ): Promise<readonly Event[]>
+  /** The newest `seq`, 0 when there is none. */
+  latest(): Promise<number>
+}
+
+export interface AuditEntry extends NewAuditEntry {
+  readonly seq: number
+  readonly id: string
+  readonly at: number
+}
+
+export interface AuditStore {
+  after(after: number, limit: number): Promise<readonly AuditEntry[]>
+}
+
+// ---- the whole
+
+export interface Store {
+  readonly devices: DeviceStore
+  readonly messages: MessageStore
+  readonly outbox: OutboxStore
+  readonly auth: AuthStore
+  readonly inbound: InboundStore
+  readonly addresses: AddressStore
+  readonly leases: LeaseStore
+  readonly events: EventStore
+  readonly audit: AuditStore
+  /**
+   * Calls `listener` after something may have changed, by this process or another. It is a hint: it may come late,
+   * twice, or for nothing. Returns the way to stop it.
+   */
+  onChange(listener: () => void): () => void
+  /** Which WhatsApp the data belongs to, `whatsapp` or `loopback`: keeps one's credentials from the other. */
+  claimNetwork(network: 'whatsapp' | 'loopback'): Promise<'whatsapp' | 'loopback'>
+  /** Rejects when the database cannot be written now. */
+  probe(now: number): Promise<void>
+  close(): Promise<void>
+}
+
+export type { Device, DeviceView, Message, MessageType, Trace }
