@@ -49,6 +49,7 @@ export type StatusReason =
   | 'phone_app_too_old' // (411)
   | 'refused' // 409, 413 to 418, 501
   | 'connector_away' // derived when a row is read: nobody holds the device's lease
+  | 'connector_started' // a connector has taken the device over and logs in
   | 'connector_stopped'
   | 'lease_lost'
   | 'store_failed'
@@ -347,14 +348,25 @@ export const requestPairingCode = (
 /** What the connector may say of a device. */
 export type Observation = Patch & { readonly events?: readonly NewEvent[] }
 
-/** The connector's word on a device, as a change of its row. */
+/**
+ * The connector's word on a device, as a change of its row. When somebody has asked for something new since (another
+ * generation), what it says of the status is out of date and left out; the rest are facts.
+ */
 export const observe = (
   before: Device,
+  generation: number,
   { events: more = [], ...patch }: Observation,
   origin: Origin,
   now: number,
 ): DeviceChange => {
-  const change = request('device.observe', before, patch, origin, now)
+  const { status: _s, reason: _r, detail: _d, qr: _q, pairingCode: _p, ...facts } = patch
+  const change = request(
+    'device.observe',
+    before,
+    generation === before.generation ? patch : facts,
+    origin,
+    now,
+  )
   return { ...change, events: [...change.events, ...more] }
 }
 

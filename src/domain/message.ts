@@ -85,6 +85,17 @@ const rank: Readonly<Record<MessageStatus, number>> = {
   played: 5,
 }
 
+const secondMs = 1_000
+
+/**
+ * The ms of something that WhatsApp dates to the second. What is of this very moment counts as now: else a message
+ * would be delivered before it was queued.
+ */
+export const momentOf = (seconds: number, now: number): number => {
+  const at = seconds * secondMs
+  return Number.isFinite(at) && at > 0 && at < now - 2 * secondMs ? at : now
+}
+
 type StepTimes = Pick<Message, 'status' | 'sentAt' | 'deliveredAt' | 'readAt' | 'playedAt' | 'error'>
 
 /**

@@ -9,6 +9,8 @@ export type AttemptOutcome =
   | { readonly kind: 'acked'; readonly at: number }
   /** The server refused the message, with WhatsApp's code. */
   | { readonly kind: 'rejected'; readonly code: number }
+  /** It can never be sent, for a reason that is known before the first byte. */
+  | { readonly kind: 'impossible'; readonly code: string; readonly detail: string }
   /** Nothing left this machine. */
   | { readonly kind: 'not_sent'; readonly detail: string }
   /** The bytes may have arrived: only the same id may be used again. */
@@ -71,6 +73,8 @@ export const afterAttempt = (
       const error = rejection(outcome.code)
       return passingCodes.has(outcome.code) ? retry(error) : { state: 'failed', error }
     }
+    case 'impossible':
+      return { state: 'failed', error: { code: outcome.code, detail: outcome.detail } }
     case 'not_sent':
       return retry({ code: 'not_sent', detail: outcome.detail })
     case 'unknown':

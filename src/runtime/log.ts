@@ -1,3 +1,7 @@
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+/** `pretty` is for people, `json` for machines. */
+export type LogFormat = 'pretty' | 'json'
+
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
 
 /** Structured log lines: a static message in lower case, and fields. Errors go in the field `err`. */

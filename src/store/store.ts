@@ -258,8 +258,17 @@ export interface AddressStore {
 // ---- leases
 
 export interface LeaseStore {
-  /** Takes the lease when it is free, expired, or ours already (then it is a new epoch); undefined when it is not. */
-  claim(name: string, owner: string, ttlMs: number, now: number): Promise<Lease | undefined>
+  /**
+   * Takes the lease when it is free, expired, ours already (then it is a new epoch), or held by `deadOwner`, whose
+   * process is known to be gone; undefined when it is not to be had.
+   */
+  claim(
+    name: string,
+    owner: string,
+    ttlMs: number,
+    now: number,
+    deadOwner?: string,
+  ): Promise<Lease | undefined>
   /** Extends all leases of an owner that are named; resolves with those that are still its own. */
   renew(owner: string, leases: readonly Lease[], ttlMs: number, now: number): Promise<readonly Lease[]>
   /** Gives it up: it is free at once. A stale lease is ignored. */

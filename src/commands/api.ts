@@ -1,0 +1,87 @@
+import { serve, type ServerType } from '@hono/node-server'
+import type { Config } from '../config.ts'
+import { createWatcher } from '../control/watch.ts'
+import { newWhatsappId } from '../control/whatsapp-id.ts'
+import { encodeText } from '../domain/content.ts'
+import { createApp } from '../http/app.ts'
+import { systemClock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { openData } from './open-data.ts'
+import { type Service, stopAll } from './service.ts'
+import { version } from './version.ts'
+
+/** A DELETE waits so long for WhatsApp's word before it answers that the rest follows later. */
+const removeWaitMs = 10_000
+const pairingCodeWaitMs = 20_000
+/** Open requests have this long to end when the server stops. */
+const closeMs = 3_000
+
+/** The port is taken, or may not be used. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+const listen = (
+  fetch: (request: Request) => Response | Promise<Response>,
+  host: string,
+  port: number,
+): Promise<ServerType> =>
+  new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port }, () => resolve(server))
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `port ${port} on ${host} is in use: stop what uses it, or set PORT to another one`
+          : `cannot listen on ${host}:${port}: ${error.message}`
+      reject(new ListenError(why, { cause: error }))
+    })
+  })
+
+const closeServer = (server: ServerType): Promise<void> =>
+  new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      if ('closeAllConnections' in server) server.closeAllConnections()
+    }, closeMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  })
+
+/** Runs the HTTP API. Rejects with ListenError, StoreError or StoreVersionError. */
+export const startApi = async (config: Config, log: Log): Promise<Service & { readonly url: string }> => {
+  const store = await openData(config, log)
+  const services: Service[] = [{ stop: () => store.close() }]
+  try {
+    const watcher = createWatcher({
+      store,
+      clock: systemClock,
+      onError: (error) => log.error({ err: error }, 'event watch failed'),
+    })
+    services.push({ stop: () => watcher.close() })
+    const app = createApp({
+      control: {
+        store,
+        clock: systemClock,
+        waits: { sendWaitMs: config.sendWaitMs, removeWaitMs, pairingCodeWaitMs },
+        watcher,
+        newWhatsappId,
+        encodeText,
+      },
+      log,
+      version,
+    })
+    const server = await listen((request) => app.fetch(request), config.host, config.port)
+    services.push({ stop: () => closeServer(server) })
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : config.port
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host
+    const url = `http://${host}:${port}`
+    log.info({ url, dataDir: config.dataDir }, `🚀 WhatsApp API gateway running on ${url}`)
+    return { url, stop: () => stopAll(services) }
+  } catch (error) {
+    await stopAll(services)
+    throw error
+  }
+}

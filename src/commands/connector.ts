@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError, type Config } from '../config.ts'
+import { startConnector } from '../connector/connector.ts'
+import type { Limits } from '../domain/connection.ts'
+import { renderQr } from '../qr/render.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { newId } from '../runtime/ids.ts'
+import { announceLife, forgetDead, isKnownDead } from '../runtime/liveness.ts'
+import type { Log } from '../runtime/log.ts'
+import { muteConsole } from '../whatsapp/mute.ts'
+import { openData } from './open-data.ts'
+import { type Service, stopAll } from './service.ts'
+
+/** A connector that stalls for so long has lost its devices to another. */
+const leaseTtlMs = 10_000
+
+const secondMs = 1_000
+const dayMs = 24 * 60 * 60 * secondMs
+/**
+ * A link counts as silent after half a keep-alive interval, and has a third of one to answer: with the default of 30 s
+ * a frozen link is noticed within 25 s.
+ */
+const silenceParts = 2
+const probeParts = 3
+
+const limitsOf = ({ pairingTimeoutMs, whatsapp }: Config): Limits => ({
+  pairingTimeoutMs,
+  silenceMs: whatsapp.keepAliveMs / silenceParts,
+  probeTimeoutMs: whatsapp.keepAliveMs / probeParts,
+  openTimeoutMs: 45 * secondMs,
+  pairedTimeoutMs: 30 * secondMs,
+  unlinkTimeoutMs: 8 * secondMs,
+  unlinkGiveUpMs: 7 * dayMs,
+  backoff: { baseMs: secondMs, maxMs: 60 * secondMs },
+  replacedRetryMs: 30 * secondMs,
+  replacedForgetMs: 5 * 60 * secondMs,
+})
+
+const readCa = async (file: string | undefined): Promise<string | undefined> => {
+  if (file === undefined) return undefined
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new UsageError([
+      `WHATSAPP_MEDIA_CA cannot be read: ${error instanceof Error ? error.message : file}`,
+    ])
+  }
+}
+
+/** Runs the connector. Rejects with StoreError, StoreVersionError or UsageError. */
+export const startConnectorService = async (config: Config, log: Log): Promise<Service> => {
+  muteConsole(log)
+  const { url, noiseRootKey, version, qrTimeoutMs, keepAliveMs, mediaCaFile } = config.whatsapp
+  const mediaCa = await readCa(mediaCaFile)
+  const store = await openData(config, log)
+  const services: Service[] = [{ stop: () => store.close() }]
+  try {
+    const owner = newId('con', systemClock.now())
+    const presence = await announceLife(config.dataDir, owner)
+    services.push({ stop: () => presence.close() })
+    // Only now: what Baileys imports writes to the console while it loads.
+    const { createWhatsApp } = await import('../whatsapp/baileys.ts')
+    const whatsapp = createWhatsApp({
+      store,
+      clock: systemClock,
+      log,
+      options: {
+        ...(url === undefined ? {} : { url }),
+        ...(noiseRootKey === undefined ? {} : { noiseRootKey: Buffer.from(noiseRootKey, 'hex') }),
+        ...(mediaCa === undefined ? {} : { mediaCa }),
+        ...(version === undefined ? {} : { version }),
+        ...(qrTimeoutMs === undefined ? {} : { qrTimeoutMs }),
+        keepAliveMs,
+      },
+    })
+    services.push(
+      startConnector({
+        owner,
+        store,
+        whatsapp,
+        clock: systemClock,
+        random: Math.random,
+        limits: limitsOf(config),
+        leaseTtlMs,
+        renderQr: (text) => renderQr(text, 'data-url'),
+        async isDead(other) {
+          const dead = await isKnownDead(config.dataDir, other)
+          if (dead) await forgetDead(config.dataDir, other)
+          return dead
+        },
+        log,
+      }),
+    )
+    return { stop: () => stopAll(services) }
+  } catch (error) {
+    await stopAll(services)
+    throw error
+  }
+}

@@ -1,0 +1,16 @@
+import type { Config } from '../config.ts'
+import type { Log } from '../runtime/log.ts'
+import { startApi } from './api.ts'
+import { type Service, stopAll } from './service.ts'
+import { supervise } from './supervise.ts'
+
+/** The whole gateway: the API here, the connector as a child that may die and come back while the API answers. */
+export const startGateway = async (
+  config: Config,
+  log: Log,
+  onUsageError: () => void,
+): Promise<Service & { readonly url: string }> => {
+  const api = await startApi(config, log)
+  const connector = supervise({ args: ['connector'], env: {}, log, onUsageError })
+  return { url: api.url, stop: () => stopAll([api, connector]) }
+}

@@ -1,0 +1,158 @@
+import { isIP } from 'node:net'
+import path from 'node:path'
+import { z } from 'zod'
+import type { LogFormat, LogLevel } from './runtime/log.ts'
+
+/** A setting or argument is wrong: all that is, one line each. The process ends with code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+const portMax = 65_535
+const waitMsMax = 10 * 60 * 1000
+const pairingMsMax = 24 * 60 * 60 * 1000
+const noiseKeyBytes = 32
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+
+/** Is a host name of this machine only? */
+export const isLoopback = (host: string): boolean => {
+  const bare = host.replace(/^\[|\]$/g, '')
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'))
+}
+
+const serverUrl = z.string().superRefine((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a ws:// or wss:// URL, such as ws://127.0.0.1:3100/ws/chat',
+    })
+  } else if (!isLoopback(url.hostname)) {
+    context.addIssue({
+      code: 'custom',
+      message:
+        'only a loopback address (127.0.0.1, localhost, ::1) may stand in for WhatsApp: whoever runs that server reads all messages',
+    })
+  }
+})
+
+const schema = z
+  .object({
+    HOST: z.string().min(1).default('127.0.0.1'),
+    PORT: wholeNumber(0, portMax).default(3000),
+    DATA_DIR: z.string().min(1).default('./data'),
+    SANDBOX_PORT: wholeNumber(0, portMax).default(3100),
+    SANDBOX_SEED: z.string().min(1).optional(),
+    LOG_LEVEL: z
+      .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
+      .default('info'),
+    LOG_FORMAT: z.enum(['pretty', 'json'], 'must be pretty or json').optional(),
+    SEND_WAIT_MS: wholeNumber(0, waitMsMax).default(15_000),
+    PAIRING_TIMEOUT_MS: wholeNumber(1_000, pairingMsMax).default(600_000),
+    WHATSAPP_URL: serverUrl.optional(),
+    WHATSAPP_NOISE_ROOT_KEY: z
+      .string()
+      .regex(
+        new RegExp(`^[0-9a-fA-F]{${noiseKeyBytes * 2}}$`),
+        `must be ${noiseKeyBytes} bytes in hex (${noiseKeyBytes * 2} digits)`,
+      )
+      .optional(),
+    WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
+    WHATSAPP_VERSION: z
+      .string()
+      .regex(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')
+      .optional(),
+    WHATSAPP_QR_TIMEOUT_MS: wholeNumber(500, waitMsMax).optional(),
+    WHATSAPP_KEEPALIVE_MS: wholeNumber(500, waitMsMax).default(30_000),
+  })
+  .superRefine((env, context) => {
+    for (const name of ['WHATSAPP_NOISE_ROOT_KEY', 'WHATSAPP_MEDIA_CA'] as const) {
+      if (env[name] !== undefined && env.WHATSAPP_URL === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'is refused without WHATSAPP_URL: the real WhatsApp is trusted by its own keys only',
+        })
+      }
+    }
+  })
+
+/** All settings of a process, read once. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** Absolute. */
+  readonly dataDir: string
+  readonly sandboxPort: number
+  readonly sandboxSeed: string | undefined
+  readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+  readonly sendWaitMs: number
+  readonly pairingTimeoutMs: number
+  readonly whatsapp: {
+    readonly url: string | undefined
+    readonly noiseRootKey: string | undefined
+    /** A file. */
+    readonly mediaCaFile: string | undefined
+    readonly version: readonly [number, number, number] | undefined
+    readonly qrTimeoutMs: number | undefined
+    readonly keepAliveMs: number
+  }
+}
+
+/** The names of all variables, for the documents and their test. */
+export const settingNames: readonly string[] = Object.keys(schema.shape)
+
+const parseVersion = (text: string | undefined): readonly [number, number, number] | undefined => {
+  if (text === undefined) return undefined
+  const [major = 0, minor = 0, patch = 0] = text.split('.').map(Number)
+  return [major, minor, patch]
+}
+
+/** The environment of this process, for a child that is to have the same settings. */
+export const environment = (): NodeJS.ProcessEnv => ({ ...process.env })
+
+/**
+ * Reads the settings from the environment; an empty variable counts as absent. Throws UsageError with every problem
+ * that there is.
+ */
+export const readConfig = (env: Readonly<Record<string, string | undefined>> = process.env): Config => {
+  const given = Object.fromEntries(
+    settingNames.map((name) => [name, env[name] === '' ? undefined : env[name]]),
+  )
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) {
+    throw new UsageError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
+  }
+  const { data } = parsed
+  return Object.freeze({
+    host: data.HOST,
+    port: data.PORT,
+    dataDir: path.resolve(data.DATA_DIR),
+    sandboxPort: data.SANDBOX_PORT,
+    sandboxSeed: data.SANDBOX_SEED,
+    logLevel: data.LOG_LEVEL,
+    logFormat: data.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json'),
+    sendWaitMs: data.SEND_WAIT_MS,
+    pairingTimeoutMs: data.PAIRING_TIMEOUT_MS,
+    whatsapp: {
+      url: data.WHATSAPP_URL,
+      noiseRootKey: data.WHATSAPP_NOISE_ROOT_KEY,
+      mediaCaFile: data.WHATSAPP_MEDIA_CA,
+      version: parseVersion(data.WHATSAPP_VERSION),
+      qrTimeoutMs: data.WHATSAPP_QR_TIMEOUT_MS,
+      keepAliveMs: data.WHATSAPP_KEEPALIVE_MS,
+    },
+  })
+}

@@ -1,0 +1,177 @@
+import type { Actor } from '../domain/audit.ts'
+import type { Random } from '../domain/backoff.ts'
+import type { Limits } from '../domain/connection.ts'
+import type { Device } from '../domain/device.ts'
+import type { Event } from '../domain/event.ts'
+import { connectorSeat, deviceLeaseName, type Lease } from '../domain/lease.ts'
+import { createStep } from '../domain/step.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { withDeadline } from '../runtime/deadline.ts'
+import type { Log } from '../runtime/log.ts'
+import { startLoop } from '../runtime/loop.ts'
+import type { Store } from '../store/store.ts'
+import type { WhatsApp } from '../whatsapp/socket.ts'
+import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
+import { startLeaseKeeper } from './lease-keeper.ts'
+
+export interface ConnectorOptions {
+  /** Unique to this process: `con_…`. */
+  readonly owner: string
+  readonly store: Store
+  readonly whatsapp: WhatsApp
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly leaseTtlMs: number
+  readonly renderQr: (text: string) => Promise<string>
+  readonly isDead: (owner: string) => Promise<boolean>
+  readonly log: Log
+}
+
+export interface Connector {
+  /** Closes all sockets without logging out and gives the leases back, in bounded time. */
+  stop(): Promise<void>
+}
+
+/** Rows are looked at this often, whether somebody poked or not. */
+const reconcileMs = 250
+const seatPollMs = 1_000
+const shutdownMs = 5_000
+const eventBatch = 500
+
+/**
+ * Brings what runs in line with what the rows ask for: one runner for each device that is not settled, under its
+ * lease. Only who holds the seat of the data folder claims devices; a second connector waits for it.
+ */
+export const startConnector = (options: ConnectorOptions): Connector => {
+  const { owner, store, whatsapp, clock, random, limits, leaseTtlMs, renderQr, isDead, log } = options
+  const actor: Actor = { kind: 'connector', id: owner }
+  const step = createStep(limits, random)
+  const runners = new Map<string, DeviceRunner>()
+  let seat: Lease | undefined
+  let announcedWait = false
+  let cursor = 0
+  let stopped = false
+
+  const keeper = startLeaseKeeper({
+    leases: store.leases,
+    owner,
+    clock,
+    log,
+    ttlMs: leaseTtlMs,
+    isDead,
+    onLost(lease) {
+      if (lease.name === connectorSeat) {
+        seat = undefined
+        for (const runner of runners.values()) runner.leaseLost()
+      } else {
+        for (const runner of runners.values()) if (runner.lease.name === lease.name) runner.leaseLost()
+      }
+      loop.poke()
+    },
+  })
+
+  const takeSeat = async (): Promise<boolean> => {
+    if (seat !== undefined) return true
+    seat = await keeper.acquire(connectorSeat)
+    if (seat === undefined) {
+      if (!announcedWait) log.info({ owner }, 'another connector is active; waiting for its lease')
+      announcedWait = true
+      return false
+    }
+    announcedWait = false
+    cursor = await store.events.latest()
+    log.info({ owner, epoch: seat.epoch }, 'connector is active')
+    return true
+  }
+
+  const start = async (device: Device): Promise<void> => {
+    const lease = await keeper.acquire(deviceLeaseName(device.id))
+    if (lease === undefined) return
+    runners.set(
+      device.id,
+      startDeviceRunner(device, lease, {
+        store,
+        whatsapp,
+        clock,
+        random,
+        step,
+        limits,
+        actor,
+        renderQr,
+        isHeld: (held) => keeper.isHeld(held),
+        log,
+      }),
+    )
+  }
+
+  const end = async (runner: DeviceRunner): Promise<void> => {
+    runners.delete(runner.deviceId)
+    await runner.shutdown()
+    await keeper.release(runner.lease)
+  }
+
+  const reconcile = async (): Promise<void> => {
+    for (const runner of runners.values()) if (runner.over) await end(runner)
+    const unsettled = await store.devices.unsettled()
+    await Promise.all(
+      unsettled.map(async (device) => {
+        const runner = runners.get(device.id)
+        if (runner === undefined) await start(device)
+        else runner.row(device)
+      }),
+    )
+    for (const runner of runners.values()) runner.tick()
+  }
+
+  const loop = startLoop({
+    pollMs: reconcileMs,
+    async tick() {
+      if (stopped || !(await takeSeat())) return seatPollMs
+      await reconcile()
+      return undefined
+    },
+    onError: (error) => log.error({ err: error }, 'reconcile failed'),
+  })
+
+  const react = (event: Event): void => {
+    if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
+    else if (event.type === 'device.status_changed') loop.poke()
+  }
+  /** Turns a hint that something has changed into pokes for those whom it concerns. */
+  const feed = startLoop({
+    pollMs: reconcileMs,
+    async tick() {
+      if (seat === undefined) return undefined
+      const events = await store.events.after(cursor, {
+        limit: eventBatch,
+        types: ['message.queued', 'device.status_changed'],
+      })
+      for (const event of events) {
+        cursor = event.seq
+        react(event)
+      }
+      return events.length === eventBatch ? 0 : undefined
+    },
+    onError: (error) => log.error({ err: error }, 'event feed failed'),
+  })
+  const unsubscribe = store.onChange(() => feed.poke())
+
+  return {
+    async stop() {
+      stopped = true
+      unsubscribe()
+      await Promise.all([feed.stop(), loop.stop()])
+      const endings = Promise.allSettled([...runners.values()].map((runner) => end(runner)))
+      await withDeadline(endings, shutdownMs, 'the end of all connections').catch((error: unknown) =>
+        log.warn({ err: error }, 'connections were cut'),
+      )
+      if (seat !== undefined) {
+        await keeper
+          .release(seat)
+          .catch((error: unknown) => log.warn({ err: error }, 'seat was not released'))
+      }
+      await keeper.stop()
+    },
+  }
+}

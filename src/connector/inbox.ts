@@ -1,0 +1,59 @@
+import type { Origin } from '../domain/audit.ts'
+import type { Lease } from '../domain/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { startLoop } from '../runtime/loop.ts'
+import type { InboundStore } from '../store/store.ts'
+import type { WhatsApp } from '../whatsapp/socket.ts'
+
+export interface InboxOptions {
+  readonly inbound: InboundStore
+  readonly whatsapp: WhatsApp
+  readonly deviceId: string
+  readonly lease: Lease
+  readonly clock: Clock
+  readonly origin: () => Origin
+  readonly log: Log
+}
+
+export interface Inbox {
+  /** Something new is in the journal. */
+  poke(): void
+  stop(): Promise<void>
+}
+
+const batchSize = 50
+const pollMs = 5_000
+const pruneEveryMs = 60 * 60 * 1000
+/** A server that redelivers after so long has forgotten the receipt for other reasons than ours. */
+const journalKeptMs = 30 * 24 * 60 * 60 * 1000
+
+/**
+ * Turns what is in the journal into messages. It works from the rows alone, so it does the same after a crash, and
+ * does not depend on Baileys' event buffer, which may hold messages back for 20 s and forgets them with the socket.
+ */
+export const startInbox = (options: InboxOptions): Inbox => {
+  const { inbound, whatsapp, deviceId, lease, clock, origin, log } = options
+  let prunedAt = Number.NEGATIVE_INFINITY
+  const loop = startLoop({
+    pollMs,
+    async tick() {
+      const stanzas = await inbound.pending(deviceId, batchSize)
+      const now = clock.now()
+      await Promise.all(
+        stanzas.map(async ({ stanzaKey, stanza, plaintexts }) => {
+          const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, now)
+          const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
+          if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
+        }),
+      )
+      if (clock.monotonic() - prunedAt > pruneEveryMs) {
+        prunedAt = clock.monotonic()
+        await inbound.prune(deviceId, now - journalKeptMs)
+      }
+      return stanzas.length === batchSize ? 0 : undefined
+    },
+    onError: (error) => log.error({ device: deviceId, err: error }, 'inbox tick failed'),
+  })
+  return { poke: () => loop.poke(), stop: () => loop.stop() }
+}

@@ -1,0 +1,123 @@
+import { isLive, type Lease } from '../domain/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { startLoop } from '../runtime/loop.ts'
+import type { LeaseStore } from '../store/store.ts'
+
+export interface LeaseKeeperOptions {
+  readonly leases: LeaseStore
+  readonly owner: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly ttlMs: number
+  /** Is the process behind an owner known to be gone? Then its leases need not run out first. */
+  readonly isDead: (owner: string) => Promise<boolean>
+  readonly onLost: (lease: Lease) => void
+}
+
+export interface LeaseKeeper {
+  /** Takes a lease that is free, expired, or left by a dead process. Undefined when somebody else holds it. */
+  acquire(name: string): Promise<Lease | undefined>
+  release(lease: Lease): Promise<void>
+  /** Is it still safe to act under the lease, by both clocks of this machine? */
+  isHeld(lease: Lease): boolean
+  /** Stops renewing. The leases themselves run out or are released. */
+  stop(): Promise<void>
+}
+
+interface Held {
+  readonly lease: Lease
+  /** The earlier of both clocks decides: the wall clock can jump, the monotonic one stands still in a suspend. */
+  readonly deadline: { readonly wall: number; readonly mono: number }
+}
+
+/** Renewals a term: two may fail before the third would be too late. */
+const renewalsPerTerm = 3
+/** The holder stops this part of a term before the others may start. */
+const marginPart = 0.2
+const checksPerTerm = 20
+
+/** Takes leases and renews all of them in one write; says when one is lost, or when it cannot be sure any more. */
+export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
+  const { leases, owner, clock, log, ttlMs, isDead, onLost } = options
+  const held = new Map<string, Held>()
+  const holdMs = ttlMs * (1 - marginPart)
+  let renewAt = 0
+
+  const deadlineFrom = (wall: number, mono: number): Held['deadline'] => ({
+    wall: wall + holdMs,
+    mono: mono + holdMs,
+  })
+  const inTime = ({ deadline }: Held): boolean => {
+    const wall = clock.now()
+    // A wall clock that jumped back must not stretch a term: then the monotonic one is the tighter bound.
+    return wall < deadline.wall && clock.monotonic() < deadline.mono
+  }
+  const lose = (entry: Held): void => {
+    if (held.get(entry.lease.name) !== entry) return
+    held.delete(entry.lease.name)
+    log.warn({ lease: entry.lease.name, epoch: entry.lease.epoch }, 'lease lost')
+    onLost(entry.lease)
+  }
+
+  const renew = async (): Promise<void> => {
+    const before = [...held.values()]
+    if (before.length === 0) return
+    const wall = clock.now()
+    const mono = clock.monotonic()
+    const kept = new Map(
+      (
+        await leases.renew(
+          owner,
+          before.map(({ lease }) => lease),
+          ttlMs,
+          wall,
+        )
+      ).map((lease) => [lease.name, lease]),
+    )
+    for (const entry of before) {
+      const lease = kept.get(entry.lease.name)
+      if (lease === undefined || lease.epoch !== entry.lease.epoch) lose(entry)
+      else if (held.get(lease.name) === entry)
+        held.set(lease.name, { lease, deadline: deadlineFrom(wall, mono) })
+    }
+  }
+
+  const loop = startLoop({
+    pollMs: ttlMs / checksPerTerm,
+    async tick() {
+      for (const entry of held.values()) if (!inTime(entry)) lose(entry)
+      if (clock.monotonic() < renewAt) return undefined
+      renewAt = clock.monotonic() + ttlMs / renewalsPerTerm
+      await renew()
+      return undefined
+    },
+    onError: (error) => log.error({ err: error }, 'leases were not renewed'),
+  })
+
+  const claim = async (name: string, deadOwner?: string): Promise<Lease | undefined> => {
+    const wall = clock.now()
+    const mono = clock.monotonic()
+    const lease = await leases.claim(name, owner, ttlMs, wall, deadOwner)
+    if (lease !== undefined) held.set(name, { lease, deadline: deadlineFrom(wall, mono) })
+    return lease
+  }
+
+  return {
+    async acquire(name) {
+      const other = await leases.get(name)
+      if (other === undefined || other.owner === owner || !isLive(other, clock.now())) return claim(name)
+      return (await isDead(other.owner)) ? claim(name, other.owner) : undefined
+    },
+    async release(lease) {
+      const entry = held.get(lease.name)
+      if (entry?.lease.epoch === lease.epoch) held.delete(lease.name)
+      await leases.release(lease, clock.now())
+    },
+    isHeld(lease) {
+      const entry = held.get(lease.name)
+      return entry !== undefined && entry.lease.epoch === lease.epoch && inTime(entry)
+    },
+    stop: () => loop.stop(),
+  }
+}

@@ -1,0 +1,90 @@
+import type { Origin } from '../domain/audit.ts'
+import type { Random } from '../domain/backoff.ts'
+import { type Lease, StaleLeaseError } from '../domain/lease.ts'
+import { partyJid } from '../domain/jid.ts'
+import { afterAttempt } from '../domain/outbox.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { startLoop } from '../runtime/loop.ts'
+import type { ClaimedMessage, OutboxStore } from '../store/store.ts'
+import type { WhatsAppSocket } from '../whatsapp/socket.ts'
+
+export interface OutboxSenderOptions {
+  readonly outbox: OutboxStore
+  readonly deviceId: string
+  readonly lease: Lease
+  readonly isHeld: () => boolean
+  readonly socket: WhatsAppSocket
+  readonly clock: Clock
+  readonly random: Random
+  readonly origin: () => Origin
+  readonly log: Log
+}
+
+export interface OutboxSender {
+  poke(): void
+  /** Claims nothing more; resolves when the outcomes of what is in flight are written. */
+  stop(): Promise<void>
+}
+
+/** Baileys works on them one by one; more would only lengthen the time that each spends in its hands. */
+const inFlightMax = 20
+const pollMs = 1_000
+
+/** Sends what is due over one open socket: claim, send, record. */
+export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender => {
+  const { outbox, deviceId, lease, isHeld, socket, clock, random, origin, log } = options
+  const inFlight = new Set<Promise<void>>()
+
+  const attempt = async ({ message, content, attempts }: ClaimedMessage): Promise<void> => {
+    const outcome = isHeld()
+      ? await socket.send({ to: partyJid(message.chat), whatsappId: message.whatsappId, content })
+      : { kind: 'not_sent' as const, detail: 'the lease was lost' }
+    const now = clock.now()
+    const after = afterAttempt(outcome, { attempts, createdAt: message.createdAt }, now, random)
+    log.debug(
+      { device: deviceId, message: message.id, outcome: outcome.kind, state: after.state },
+      'attempt ended',
+    )
+    await outbox.record(lease, message.id, after, origin(), now)
+  }
+
+  const loop = startLoop({
+    pollMs,
+    async tick() {
+      const now = clock.now()
+      const limit = inFlightMax - inFlight.size
+      if (limit <= 0 || !isHeld()) return undefined
+      const due = await outbox.nextDue(deviceId)
+      if (due === null) return undefined
+      if (due > now) return due - now
+      const claimed = await outbox.claim(lease, { deviceId, limit }, origin(), now)
+      for (const message of claimed) {
+        const run = attempt(message)
+          .catch((error: unknown) => {
+            if (!(error instanceof StaleLeaseError)) {
+              log.error(
+                { device: deviceId, message: message.message.id, err: error },
+                'outcome was not recorded',
+              )
+            }
+          })
+          .finally(() => {
+            inFlight.delete(run)
+            loop.poke()
+          })
+        inFlight.add(run)
+      }
+      return undefined
+    },
+    onError: (error) => log.error({ device: deviceId, err: error }, 'outbox tick failed'),
+  })
+
+  return {
+    poke: () => loop.poke(),
+    async stop() {
+      await loop.stop()
+      await Promise.all(inFlight)
+    },
+  }
+}

@@ -1,0 +1,413 @@
+import { backoffMs, type Random } from './backoff.ts'
+import {
+  factsOf,
+  type Connection,
+  type Effect,
+  type Facts,
+  type Input,
+  type Limits,
+  type Now,
+  type Phase,
+  type SocketInput,
+  type Stepped,
+} from './connection.ts'
+import type { Device, Observation, StatusReason } from './device.ts'
+import { classifyClose, reasonText, type SocketClose } from './disconnect.ts'
+import { unreachable } from './errors.ts'
+
+const hasSocket = (phase: Phase): boolean => {
+  switch (phase.kind) {
+    case 'opening':
+    case 'pairing':
+    case 'paired':
+    case 'open':
+    case 'unlinking':
+      return true
+    case 'idle':
+    case 'waiting':
+    case 'settled':
+      return false
+  }
+}
+
+const drop = (phase: Phase): Effect[] => (hasSocket(phase) ? [{ kind: 'drop_socket' }] : [])
+const observe = (observation: Observation): Effect => ({ kind: 'observe', observation })
+
+/** How an attempt to connect looks from outside; without a reason, the one that the row has stays. */
+const shown = (c: Connection, reason?: StatusReason, detail?: string): Observation => ({
+  status: c.facts.resumes ? 'reconnecting' : 'connecting',
+  ...(reason === undefined ? {} : { reason, detail: detail ?? reasonText[reason] }),
+  qr: null,
+})
+
+const withPhase = (c: Connection, phase: Phase, effects: readonly Effect[] = []): Stepped => ({
+  connection: { ...c, phase },
+  effects,
+})
+
+/** The moving parts of a step; `limits` and `random` do not change during one. */
+export const createStep = (limits: Limits, random: Random) => {
+  /** Ends this generation: the row says why, and the connector does no more until somebody asks. */
+  const settle = (c: Connection, observation: Observation, effects: readonly Effect[] = []): Stepped =>
+    withPhase(c, { kind: 'settled' }, [
+      ...drop(c.phase),
+      ...effects,
+      observe({ ...observation, settledGeneration: c.facts.generation, qr: null }),
+    ])
+
+  const halt = (
+    c: Connection,
+    reason: StatusReason,
+    effects: readonly Effect[] = [],
+    detail?: string,
+  ): Stepped =>
+    settle(
+      c,
+      { status: 'disconnected', reason, detail: detail ?? reasonText[reason], pairingCode: null },
+      effects,
+    )
+
+  /** Unlinked by the account itself: the credentials are useless, and must not be used again by accident. */
+  const unlinked = (c: Connection, reason: StatusReason, deviceId: string): Stepped =>
+    halt({ ...c, facts: { ...c.facts, paired: false } }, reason, [
+      { kind: 'quarantine_credentials', reason },
+      observe({
+        account: null,
+        pairedAt: null,
+        events: [{ type: 'device.unlinked', deviceId, data: { reason } }],
+      }),
+    ])
+
+  const open = (
+    c: Connection,
+    reason: StatusReason | undefined,
+    now: Now,
+    before: readonly Effect[] = [],
+  ): Stepped =>
+    withPhase(c, { kind: 'opening', since: now.mono }, [
+      ...before,
+      ...(c.facts.unlinkRequestedAt === null ? [observe(shown(c, reason))] : []),
+      { kind: 'open_socket' },
+    ])
+
+  const wait = (
+    c: Connection,
+    ms: number,
+    reason: StatusReason,
+    detail: string | undefined,
+    now: Now,
+  ): Stepped =>
+    withPhase(c, { kind: 'waiting', until: now.mono + ms }, [
+      ...drop(c.phase),
+      ...(c.facts.unlinkRequestedAt === null ? [observe(shown(c, reason, detail))] : []),
+    ])
+
+  const retry = (c: Connection, reason: StatusReason, detail: string | undefined, now: Now): Stepped => {
+    const failures = c.failures + 1
+    return wait({ ...c, failures }, backoffMs(failures, limits.backoff, random), reason, detail, now)
+  }
+
+  /** The credentials are gone or were never linked: finish what the unlinking was for. */
+  const afterUnlink = (c: Connection, deviceId: string, now: Now): Stepped => {
+    const cleared: Observation = {
+      unlinkRequestedAt: null,
+      account: null,
+      pairedAt: null,
+      ...(c.facts.paired
+        ? { events: [{ type: 'device.unlinked', deviceId, data: { reason: 'removed' as const } }] }
+        : {}),
+    }
+    const facts: Facts = { ...c.facts, unlinkRequestedAt: null, paired: false, resumes: false }
+    const next: Connection = { ...c, facts, failures: 0, replacements: 0 }
+    if (facts.desired === 'removed') {
+      return settle(next, { ...cleared, removedAt: now.wall }, [{ kind: 'wipe_credentials' }])
+    }
+    const { connection, effects } = resume({ ...next, phase: { kind: 'idle' } }, deviceId, now)
+    return {
+      connection,
+      effects: [...drop(c.phase), { kind: 'wipe_credentials' }, observe(cleared), ...effects],
+    }
+  }
+
+  /** Without a socket: decides from the facts alone what comes next. */
+  const resume = (c: Connection, deviceId: string, now: Now, reason?: StatusReason): Stepped => {
+    const { desired, unlinkRequestedAt, paired, notBefore } = c.facts
+    if (unlinkRequestedAt !== null) {
+      return paired && now.wall - unlinkRequestedAt < limits.unlinkGiveUpMs
+        ? open(c, undefined, now)
+        : afterUnlink(c, deviceId, now)
+    }
+    switch (desired) {
+      case 'stopped':
+        return settle(c, { status: 'disconnected', reason: 'stopped' })
+      case 'removed':
+        return afterUnlink(c, deviceId, now)
+      case 'running':
+        if (notBefore !== null && notBefore > now.wall) {
+          return wait(c, notBefore - now.wall, 'temporarily_banned', undefined, now)
+        }
+        if (!paired && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
+        return open(c, reason, now)
+    }
+  }
+
+  const pairingIsOver = (c: Connection, now: Now): boolean =>
+    now.wall - c.facts.startedAt >= limits.pairingTimeoutMs
+
+  const onRow = (c: Connection, device: Device, paired: boolean, now: Now): Stepped => {
+    const fresh = device.generation !== c.facts.generation
+    const facts = factsOf(device, fresh || c.phase.kind === 'idle' ? paired : c.facts.paired)
+    const next: Connection = {
+      ...c,
+      facts: { ...facts, resumes: fresh ? false : c.facts.resumes },
+      failures: fresh ? 0 : c.failures,
+      replacements: fresh ? 0 : c.replacements,
+    }
+    const unlinkAsked = facts.unlinkRequestedAt !== null && c.facts.unlinkRequestedAt === null
+    if (fresh || unlinkAsked || c.phase.kind === 'idle') {
+      if (unlinkAsked && c.phase.kind === 'open') {
+        return withPhase(next, { kind: 'unlinking', since: now.mono }, [{ kind: 'unlink' }])
+      }
+      const reason = fresh || device.status === 'starting' ? undefined : 'connector_started'
+      const { connection, effects } = resume({ ...next, phase: { kind: 'idle' } }, device.id, now, reason)
+      return { connection, effects: [...drop(c.phase), ...effects] }
+    }
+    const wantsCode = facts.codePhone !== null && facts.codePhone !== c.facts.codePhone
+    return {
+      connection: next,
+      effects:
+        wantsCode && c.phase.kind === 'pairing' ? [{ kind: 'request_code', phone: facts.codePhone }] : [],
+    }
+  }
+
+  const onOpenTick = (c: Connection, phase: Extract<Phase, { kind: 'open' }>, now: Now): Stepped => {
+    const settledIn = now.mono - phase.since >= limits.replacedForgetMs
+    const next: Connection = settledIn ? { ...c, replacements: 0 } : c
+    return !phase.probing && now.mono - phase.lastFrameAt >= limits.silenceMs
+      ? withPhase(next, { ...phase, probing: true }, [{ kind: 'probe', timeoutMs: limits.probeTimeoutMs }])
+      : { connection: next, effects: [] }
+  }
+
+  const onTick = (c: Connection, deviceId: string, now: Now): Stepped => {
+    const { phase } = c
+    const pairing = !c.facts.paired && c.facts.unlinkRequestedAt === null && c.facts.desired === 'running'
+    switch (phase.kind) {
+      case 'idle':
+      case 'settled':
+        return { connection: c, effects: [] }
+      case 'waiting':
+        return now.mono >= phase.until
+          ? resume({ ...c, phase: { kind: 'idle' } }, deviceId, now)
+          : { connection: c, effects: [] }
+      case 'opening':
+        return now.mono - phase.since >= limits.openTimeoutMs
+          ? retry(c, 'connect_timeout', undefined, now)
+          : { connection: c, effects: [] }
+      case 'pairing':
+        return pairing && pairingIsOver(c, now) ? halt(c, 'pairing_timeout') : { connection: c, effects: [] }
+      case 'paired':
+        return now.mono - phase.since >= limits.pairedTimeoutMs
+          ? retry(c, 'connect_timeout', undefined, now)
+          : { connection: c, effects: [] }
+      case 'unlinking':
+        return now.mono - phase.since >= limits.unlinkTimeoutMs
+          ? retry(c, 'connect_timeout', undefined, now)
+          : { connection: c, effects: [] }
+      case 'open':
+        return onOpenTick(c, phase, now)
+      default:
+        return unreachable(phase)
+    }
+  }
+
+  const onClosed = (c: Connection, close: SocketClose, deviceId: string, now: Now): Stepped => {
+    if (!hasSocket(c.phase)) return { connection: c, effects: [] }
+    const { facts, phase } = c
+    const paired = facts.paired || phase.kind === 'paired'
+    if (facts.unlinkRequestedAt !== null) {
+      const gone =
+        close.origin === 'session' && (close.code === 401 || close.code === 403 || close.code === 406)
+      return gone
+        ? afterUnlink(c, deviceId, now)
+        : close.origin === 'session' && close.code === 515
+          ? open({ ...c, phase: { kind: 'idle' } }, undefined, now)
+          : retry(c, 'connection_lost', undefined, now)
+    }
+    const disposition = classifyClose(close, { paired, replacements: c.replacements })
+    const { reason } = disposition
+    switch (disposition.kind) {
+      case 'reconnect':
+        return open({ ...c, facts: { ...facts, paired }, phase: { kind: 'idle' } }, reason, now)
+      case 'reset': {
+        const { connection, effects } = retry({ ...c, phase: { kind: 'idle' } }, reason, undefined, now)
+        return { connection, effects: [{ kind: 'wipe_credentials' }, ...effects] }
+      }
+      case 'unlinked':
+        return unlinked(c, reason, deviceId)
+      case 'halt':
+        return halt(c, reason, [], describe(reason, close))
+      case 'wait': {
+        const until = now.wall + disposition.ms
+        const { connection, effects } = wait(c, disposition.ms, reason, undefined, now)
+        return {
+          connection: { ...connection, facts: { ...facts, notBefore: until } },
+          effects: [...effects, observe({ notBefore: until })],
+        }
+      }
+      case 'retry': {
+        if (!paired && refsUsedUp(close)) {
+          if (pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
+          // The guide promises fresh codes for ever: a new attempt, with fresh keys, and without a wait.
+          return open({ ...c, phase: { kind: 'idle' } }, 'qr_refs_used_up', now, [
+            { kind: 'wipe_credentials' },
+          ])
+        }
+        if (!paired && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
+        return disposition.slow
+          ? wait(
+              { ...c, replacements: c.replacements + 1 },
+              limits.replacedRetryMs,
+              reason,
+              describe(reason, close),
+              now,
+            )
+          : retry(c, reason, describe(reason, close), now)
+      }
+      default:
+        return unreachable(disposition)
+    }
+  }
+
+  const onSocket = (c: Connection, input: SocketInput, deviceId: string, now: Now): Stepped => {
+    const { phase, facts } = c
+    const same: Stepped = { connection: c, effects: [] }
+    if (!hasSocket(phase)) return same
+    switch (input.kind) {
+      case 'qr': {
+        if (facts.paired || facts.unlinkRequestedAt !== null) return same
+        const first = phase.kind === 'opening'
+        return withPhase({ ...c, failures: 0 }, { kind: 'pairing' }, [
+          observe({
+            status: 'waiting_for_scan',
+            reason: 'qr_shown',
+            detail: reasonText.qr_shown,
+            qr: input.qr,
+            events: [{ type: 'device.qr_updated', deviceId, data: { expiresAt: input.qr.expiresAt } }],
+          }),
+          ...(first && facts.codePhone !== null
+            ? [{ kind: 'request_code' as const, phone: facts.codePhone }]
+            : []),
+        ])
+      }
+      case 'paired': {
+        const { pn, lid, pushName } = input.account
+        return withPhase({ ...c, facts: { ...facts, paired: true } }, { kind: 'paired', since: now.mono }, [
+          observe({
+            status: 'connecting',
+            reason: 'paired',
+            detail: reasonText.paired,
+            qr: null,
+            pairingCode: null,
+            account: input.account,
+            pairedAt: now.wall,
+            events: [{ type: 'device.linked', deviceId, data: { phone: pn, lid, pushName } }],
+          }),
+        ])
+      }
+      case 'opened':
+        if (facts.unlinkRequestedAt !== null) {
+          return withPhase(c, { kind: 'unlinking', since: now.mono }, [{ kind: 'unlink' }])
+        }
+        return withPhase(
+          { ...c, failures: 0, facts: { ...facts, paired: true, resumes: true, notBefore: null } },
+          { kind: 'open', since: now.mono, lastFrameAt: now.mono, probing: false },
+          [
+            observe({
+              status: 'connected',
+              reason: 'opened',
+              detail: null,
+              qr: null,
+              pairingCode: null,
+              notBefore: null,
+              account: input.account,
+              lastConnectedAt: now.wall,
+            }),
+          ],
+        )
+      case 'frame':
+        return phase.kind === 'open'
+          ? withPhase(c, { ...phase, lastFrameAt: now.mono, probing: false })
+          : same
+      case 'probe_failed':
+        return phase.kind === 'open' && phase.probing ? retry(c, 'connection_lost', undefined, now) : same
+      case 'deaf':
+        return phase.kind === 'open'
+          ? retry(c, 'connection_lost', 'messages arrived but were not processed in time', now)
+          : same
+      case 'passkey_required':
+        return facts.paired ? same : halt(c, 'passkey_required')
+      case 'code_made':
+      case 'code_refused': {
+        if (facts.codePhone === null) return same
+        return {
+          connection: { ...c, facts: { ...facts, codePhone: null } },
+          effects: [
+            observe({
+              pairingCode: {
+                phone: facts.codePhone,
+                requestedAt: now.wall,
+                code: input.kind === 'code_made' ? input.code : null,
+                error: input.kind === 'code_refused' ? input.error : null,
+              },
+            }),
+          ],
+        }
+      }
+      case 'unlink_done':
+        if (phase.kind !== 'unlinking') return same
+        return input.gone ? afterUnlink(c, deviceId, now) : retry(c, 'connection_lost', input.detail, now)
+      case 'closed':
+        return onClosed(c, input.close, deviceId, now)
+      default:
+        return unreachable(input)
+    }
+  }
+
+  /**
+   * The whole behaviour of a device's connection: what was, what happened, what is and what must be done. Pure; the
+   * shell carries out the effects in order and feeds what comes of them back as inputs.
+   */
+  return (c: Connection, input: Input, deviceId: string, now: Now): Stepped => {
+    switch (input.kind) {
+      case 'row':
+        return onRow(c, input.device, input.paired, now)
+      case 'tick':
+        return onTick(c, deviceId, now)
+      case 'shutdown':
+        return withPhase(c, { kind: 'idle' }, [
+          ...drop(c.phase),
+          ...(hasSocket(c.phase) && c.facts.unlinkRequestedAt === null
+            ? [observe(shown(c, 'connector_stopped'))]
+            : []),
+        ])
+      case 'lease_lost':
+        // Whoever holds the lease now writes the row.
+        return withPhase(c, { kind: 'idle' }, drop(c.phase))
+      case 'store_failed':
+        return hasSocket(c.phase) ? retry(c, 'store_failed', undefined, now) : { connection: c, effects: [] }
+      case 'credentials_corrupt':
+        return c.facts.paired
+          ? halt(c, 'credentials_corrupt', [], `${reasonText.credentials_corrupt} (${input.detail})`)
+          : open({ ...c, phase: { kind: 'idle' } }, 'credentials_reset', now, [{ kind: 'wipe_credentials' }])
+      default:
+        return onSocket(c, input, deviceId, now)
+    }
+  }
+}
+
+export type Step = ReturnType<typeof createStep>
+
+const refsUsedUp = (close: SocketClose): boolean => close.code === 408 && /QR refs/i.test(close.message)
+
+const describe = (reason: StatusReason, { code, message }: SocketClose): string =>
+  `${reasonText[reason]} (${[code, message].filter((part) => part !== null && part !== '').join(', ')})`

@@ -1,0 +1,179 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
+import { ListenError, startApi } from './commands/api.ts'
+import { linkDevice } from './commands/link.ts'
+import { startSandboxService } from './commands/sandbox.ts'
+import { startGateway } from './commands/serve.ts'
+import type { Service } from './commands/service.ts'
+import { version } from './commands/version.ts'
+import { type Config, environment, readConfig, UsageError } from './config.ts'
+import { deviceIdPattern, deviceIdRule } from './domain/device.ts'
+import { createLog } from './log.ts'
+import type { Log } from './runtime/log.ts'
+import { StoreError, StoreVersionError } from './store/store.ts'
+
+const exitFailed = 1
+const exitUsage = 2
+/** A stop that takes longer is cut. */
+const stopMaxMs = 12_000
+
+const usage = `WhatsApp API gateway ${version}
+
+Usage: node src/main.ts COMMAND
+
+  serve                  run the API, and the connector as a child process
+  api                    run the API alone
+  connector              run the connector alone
+  sandbox                run a simulated WhatsApp; with --with-gateway also a gateway that talks to it
+  link DEVICE            link a device here in the terminal
+
+Options: --help, --version. Settings are environment variables; README.md lists them.
+`
+
+const commandHelp: Readonly<Record<string, string>> = {
+  serve:
+    'Usage: node src/main.ts serve\n\nRuns the API on HOST:PORT, and the connector as a child process that is started again when it ends.\n',
+  api: 'Usage: node src/main.ts api\n\nRuns the API on HOST:PORT. Messages are sent once a connector runs on the same DATA_DIR.\n',
+  connector:
+    'Usage: node src/main.ts connector\n\nKeeps the devices of DATA_DIR connected to WhatsApp. A second one waits until the first is gone.\n',
+  sandbox:
+    'Usage: node src/main.ts sandbox [--with-gateway]\n\nRuns a simulated WhatsApp on SANDBOX_PORT, with phones that can scan, write and read. --with-gateway runs a\ngateway beside it that talks to it and keeps its data in DATA_DIR (default ./data/sandbox).\n',
+  link: 'Usage: node src/main.ts link DEVICE\n\nShows the QR code of a device in the terminal until the device is connected.\n',
+}
+
+const write = (text: string): void => {
+  process.stdout.write(text)
+}
+
+/** Ends the process with `code` once `service` has stopped, on the first signal; at once on the second. */
+const stopOnSignals = (log: Log, stop: () => Promise<void>): { readonly end: (code: number) => void } => {
+  let stopping = false
+  const end = (code: number): void => {
+    if (stopping) process.exit(exitFailed)
+    stopping = true
+    setTimeout(() => {
+      log.error({ afterMs: stopMaxMs }, 'stop took too long; ending now')
+      process.exit(exitFailed)
+    }, stopMaxMs).unref()
+    stop().then(
+      () => process.exit(code),
+      (error: unknown) => {
+        log.error({ err: error }, 'did not stop cleanly')
+        process.exit(exitFailed)
+      },
+    )
+  }
+  process.on('SIGTERM', () => end(0))
+  process.on('SIGINT', () => end(0))
+  // Only a child has this: its parent is gone, and nobody else would ever stop it.
+  process.on('disconnect', () => end(0))
+  return { end }
+}
+
+/** What slips past every handler is a defect of one request or one device, and must not take the others with it. */
+const surviveDefects = (log: Log): void => {
+  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'unhandled rejection'))
+  process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught exception'))
+}
+
+const runService = async (log: Log, start: (fail: () => void) => Promise<Service>): Promise<void> => {
+  let service: Service | undefined
+  const { end } = stopOnSignals(log, async () => service?.stop())
+  service = await start(() => end(exitUsage))
+  surviveDefects(log)
+}
+
+const run = async (
+  command: string,
+  args: readonly string[],
+  flags: { withGateway: boolean },
+): Promise<void> => {
+  const config: Config = readConfig()
+  const log = createLog({ level: config.logLevel, format: config.logFormat, name: command })
+  switch (command) {
+    case 'serve':
+      return runService(log, (fail) => startGateway(config, log, fail))
+    case 'api':
+      return runService(log, () => startApi(config, log))
+    case 'connector': {
+      // Apart from the others, since it loads Baileys.
+      const { startConnectorService } = await import('./commands/connector.ts')
+      return runService(log, () => startConnectorService(config, log))
+    }
+    case 'sandbox':
+      return runService(log, (fail) =>
+        startSandboxService(config, log, {
+          withGateway: flags.withGateway,
+          dataDirGiven: (environment()['DATA_DIR'] ?? '') !== '',
+          print: (line) => write(`${line}\n`),
+          onUsageError: fail,
+        }),
+      )
+    case 'link': {
+      const [deviceId = ''] = args
+      const abort = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort())
+      const quiet = createLog({ level: 'error', format: config.logFormat, name: command })
+      const linked = await linkDevice(config, quiet, { deviceId, print: write, stop: abort.signal })
+      process.exitCode = linked ? 0 : exitFailed
+      return
+    }
+    default:
+      throw new UsageError([`there is no command ${command}`])
+  }
+}
+
+const parse = (): { command: string; args: string[]; withGateway: boolean } | undefined => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    strict: false,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean' },
+      'with-gateway': { type: 'boolean' },
+    },
+  })
+  const [command, ...args] = positionals
+  if (values['version'] === true) {
+    write(`${version}\n`)
+    return undefined
+  }
+  if (values['help'] === true || command === 'help') {
+    write((command === undefined ? undefined : commandHelp[command]) ?? usage)
+    return undefined
+  }
+  const problems: string[] = []
+  if (command === undefined) problems.push('a command is missing')
+  else if (!(command in commandHelp)) problems.push(`there is no command ${command}`)
+  for (const option of Object.keys(values)) {
+    if (option !== 'with-gateway') problems.push(`there is no option --${option}`)
+    else if (command !== 'sandbox') problems.push('--with-gateway goes with sandbox')
+  }
+  if (command === 'link') {
+    if (args.length !== 1) problems.push('link takes one DEVICE')
+    else if (!deviceIdPattern.test(args[0] ?? '')) problems.push(deviceIdRule)
+  } else if (args.length > 0)
+    problems.push(`${command ?? 'the command'} takes no arguments, and was given ${args.join(' ')}`)
+  if (problems.length > 0) throw new UsageError(problems)
+  return { command: command ?? '', args, withGateway: values['with-gateway'] === true }
+}
+
+const fail = (error: unknown): void => {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.problems.map((problem) => `error: ${problem}\n`).join('')}Try --help.\n`)
+    process.exit(exitUsage)
+  }
+  if (error instanceof ListenError || error instanceof StoreVersionError || error instanceof StoreError) {
+    process.stderr.write(`error: ${error.message}\n`)
+    process.exit(exitFailed)
+  }
+  process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(exitFailed)
+}
+
+try {
+  const parsed = parse()
+  if (parsed !== undefined) await run(parsed.command, parsed.args, parsed)
+} catch (error) {
+  fail(error)
+}

@@ -1,0 +1,358 @@
+import { Agent as HttpsAgent } from 'node:https'
+import {
+  Browsers,
+  type BinaryNode,
+  type CacheStore,
+  makeWASocket,
+  proto,
+  type SocketConfig,
+  WA_CERT_DETAILS,
+  type WASocket,
+} from '@whiskeysockets/baileys'
+import { Agent } from 'undici'
+import type { Account } from '../domain/device.ts'
+import { normalizeJid } from '../domain/jid.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { newId } from '../runtime/ids.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Store } from '../store/store.ts'
+import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
+import { createCounterCache, createDeviceListCache } from './caches.ts'
+import { readClose } from './close.ts'
+import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
+import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
+import { sendMessage } from './send.ts'
+import { duplicateText } from './signal/errors.ts'
+import { createSignalRepository } from './signal/repository.ts'
+import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
+import { StanzaTracker } from './stanzas.ts'
+
+/** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
+export interface WhatsAppOptions {
+  readonly url?: string
+  /** 32 bytes: the root of the server's Noise certificates. */
+  readonly noiseRootKey?: Uint8Array
+  /** PEM: who may sign the certificates of the server and of its media hosts. */
+  readonly mediaCa?: string
+  readonly version?: readonly [number, number, number]
+  readonly qrTimeoutMs?: number
+  readonly keepAliveMs: number
+}
+
+interface Deps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly options: WhatsAppOptions
+}
+
+const connectTimeoutMs = 20_000
+const queryTimeoutMs = 30_000
+/** A message that arrived must have been worked off in this time. */
+const deafAfterMs = 120_000
+const deafCheckMs = 5_000
+const retryCountersMax = 5_000
+
+/** Baileys writes keys, QR texts and whole stanzas to its log: only the words of a line go on, and those as debug. */
+const quietLogger = (log: Log): SocketConfig['logger'] => {
+  const write = (level: string) => (fields: unknown, message?: string) => {
+    const error =
+      typeof fields === 'object' && fields !== null && 'err' in fields && fields.err instanceof Error
+        ? { error: fields.err.message }
+        : {}
+    log.debug({ baileys: level, ...error }, message ?? (typeof fields === 'string' ? fields : 'baileys'))
+  }
+  const silent = (): void => undefined
+  const logger: SocketConfig['logger'] = {
+    level: 'warn',
+    child: () => logger,
+    trace: silent,
+    debug: silent,
+    info: silent,
+    warn: write('warn'),
+    error: write('error'),
+  }
+  return logger
+}
+
+const accountOf = (me: { id: string; lid?: string; name?: string } | undefined): Account => ({
+  pn: normalizeJid(me?.id) ?? '',
+  lid: normalizeJid(me?.lid) ?? null,
+  pushName: me?.name === undefined || me.name === '~' ? null : me.name,
+})
+
+/**
+ * Makes every listener that Baileys has put on the socket safe: a throw or a rejection (one bad byte from the server
+ * is enough) would end the process, and here it ends this socket alone.
+ */
+const guardListeners = (sock: WASocket, onError: (error: unknown) => void): void => {
+  for (const name of sock.ws.eventNames()) {
+    const listeners = sock.ws.listeners(name)
+    sock.ws.removeAllListeners(name)
+    for (const listener of listeners) {
+      sock.ws.on(name, (...args: unknown[]) => {
+        try {
+          const result: unknown = Reflect.apply(listener, sock.ws, args)
+          if (result instanceof Promise) result.catch(onError)
+        } catch (error) {
+          onError(error)
+        }
+      })
+    }
+  }
+}
+
+/** Baileys acks a receipt at once and processes it later; this holds both back until it is written. */
+const holdReceipts = (
+  sock: WASocket,
+  write: (node: BinaryNode) => Promise<void>,
+  onError: (e: unknown) => void,
+): void => {
+  const listeners = sock.ws.listeners('CB:receipt')
+  sock.ws.removeAllListeners('CB:receipt')
+  sock.ws.on('CB:receipt', (node: BinaryNode) => {
+    const hold = async (): Promise<void> => {
+      await write(node)
+      for (const listener of listeners) Reflect.apply(listener, sock.ws, [node])
+    }
+    hold().catch(onError)
+  })
+}
+
+/** WhatsApp through Baileys. One for a process: the Noise root key is a global of Baileys'. */
+export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp => {
+  if (options.noiseRootKey !== undefined) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(options.noiseRootKey)
+  const retryCounters = new Map<string, CacheStore>()
+  const tls: Partial<SocketConfig> =
+    options.mediaCa === undefined
+      ? {}
+      : {
+          agent: new HttpsAgent({ ca: options.mediaCa }),
+          fetchAgent: new HttpsAgent({ ca: options.mediaCa }),
+          // Baileys hands `options` on to fetch, whose types do not know undici's dispatcher.
+          options: { dispatcher: new Agent({ connect: { ca: options.mediaCa } }) } as unknown as NonNullable<
+            SocketConfig['options']
+          >,
+        }
+
+  const configOf = (
+    deviceId: string,
+    auth: AuthState,
+  ): Partial<SocketConfig> & Pick<SocketConfig, 'auth'> => {
+    let counters = retryCounters.get(deviceId)
+    if (counters === undefined) {
+      counters = createCounterCache(retryCountersMax)
+      retryCounters.set(deviceId, counters)
+    }
+    return {
+      ...tls,
+      auth: { creds: auth.creds, keys: auth.keys },
+      logger: quietLogger(log.child({ device: deviceId })),
+      browser: Browsers.macOS('Chrome'),
+      ...(options.url === undefined ? {} : { waWebSocketUrl: options.url }),
+      ...(options.version === undefined ? {} : { version: [...options.version] }),
+      ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
+      keepAliveIntervalMs: options.keepAliveMs,
+      connectTimeoutMs,
+      defaultQueryTimeoutMs: queryTimeoutMs,
+      // One try: the store waits for a busy database itself, and what it gives up on must cut the socket.
+      transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
+      msgRetryCounterCache: counters,
+      userDevicesCache: createDeviceListCache(auth.keys, () => clock.now()),
+      // Online companions silence the notifications of the phone.
+      markOnlineOnConnect: false,
+      syncFullHistory: false,
+      emitOwnEvents: false,
+      async getMessage({ id }) {
+        if (id === null || id === undefined) return undefined
+        const content = await store.messages.content(deviceId, id)
+        return content === undefined ? undefined : proto.Message.decode(content)
+      },
+    }
+  }
+
+  const open = async ({ deviceId, lease, listener }: OpenOptions): Promise<WhatsAppSocket> => {
+    const tracker = new StanzaTracker()
+    const { promise: gone, resolve: setGone } = Promise.withResolvers<string>()
+    let dropped = false
+    let sock: WASocket | undefined
+
+    const auth = await loadAuthState({
+      store,
+      deviceId,
+      lease,
+      now: () => clock.now(),
+      onFailed: (error) => {
+        drop('the credentials could not be written')
+        listener.onStoreFailed(error)
+      },
+    })
+    const { creds } = auth
+    const me = (): Me => ({ pn: normalizeJid(creds.me?.id) ?? '', lid: normalizeJid(creds.me?.lid) ?? null })
+
+    const drop = (why: string): void => {
+      if (dropped) return
+      dropped = true
+      clearInterval(deafTimer)
+      auth.close(new Error(why))
+      // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
+      ;(sock?.ws as unknown as { socket: { terminate(): void } | null } | undefined)?.socket?.terminate()
+      setGone(why)
+      sock?.end(undefined).catch(() => undefined)
+    }
+    const closed = (close: ReturnType<typeof readClose>): void => {
+      if (dropped) return
+      drop(close.message)
+      listener.onClosed(close)
+    }
+    const fail = (error: unknown): void => {
+      const message = error instanceof Error ? error.message : String(error)
+      log.warn({ device: deviceId, error: message }, 'a handler of the socket failed')
+      closed({ origin: 'transport', code: null, message })
+    }
+    const saveCreds = (): void => {
+      try {
+        auth.saveCreds()
+      } catch (error) {
+        log.error({ device: deviceId, err: error }, 'credentials were not saved')
+      }
+    }
+    const deafTimer = setInterval(() => {
+      if (tracker.oldestWait(clock.monotonic()) > deafAfterMs) listener.onDeaf()
+    }, deafCheckMs)
+
+    const report = (record: StanzaRecord, key: string, detail: string): Promise<void> =>
+      listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), detail))
+
+    sock = makeWASocket({
+      ...configOf(deviceId, auth),
+      makeSignalRepository: createSignalRepository({
+        store: auth.signal,
+        lock: auth.lock,
+        own: () => creds,
+        stanzaOf: (ciphertext) => tracker.partOf(ciphertext),
+        onJournaled: (part) => {
+          tracker.done(part)
+          listener.onJournaled()
+        },
+        onUndecryptable: async (part, error) => {
+          tracker.refused(part)
+          if (dropped || error.message === duplicateText) return
+          await report(JSON.parse(part.stanza) as StanzaRecord, part.stanzaKey, error.message)
+        },
+      }),
+    })
+    const { ws, ev } = sock
+    const qrs = createQrShow(
+      () => creds.advSecretKey,
+      options.qrTimeoutMs,
+      () => clock.monotonic(),
+      (text, ttlMs) => listener.onQr(text, ttlMs),
+    )
+
+    guardListeners(sock, fail)
+    holdReceipts(
+      sock,
+      async (node) => {
+        const receipt = receiptOf(node, me(), clock.now())
+        if (receipt !== undefined && !dropped) await listener.onReceipt(receipt)
+      },
+      fail,
+    )
+    handlePairingNotifications(sock, {
+      saveCreds,
+      showQrAgain: () => qrs.again(),
+      onPasskeyRequired: () => listener.onPasskeyRequired(),
+      onError: fail,
+    })
+    ws.prependListener('CB:message', (node: BinaryNode) => {
+      const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
+      const children = Array.isArray(node.content) ? node.content : []
+      const unavailable = children.find((child) => child.tag === 'unavailable')
+      if (encrypted || unavailable === undefined) return
+      const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
+      report(record, JSON.stringify(node.attrs), detail).catch(fail)
+    })
+    ws.on('frame', () => listener.onFrame())
+    // Baileys listens to it and does nothing, which switches off the WebSocket library's own abort.
+    ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number }) =>
+      closed({
+        origin: 'transport',
+        code: response.statusCode ?? null,
+        message: `HTTP ${response.statusCode ?? '?'} instead of a WebSocket`,
+      }),
+    )
+    ev.on('creds.update', saveCreds)
+    ev.on('connection.update', (update) => {
+      if (dropped) return
+      if (update.qr !== undefined) qrs.fromBaileys(update.qr)
+      if (update.isNewLogin === true) listener.onPaired(accountOf(creds.me))
+      if (update.connection === 'open') listener.onOpened(accountOf(creds.me))
+      if (update.connection === 'close') closed(readClose(update.lastDisconnect?.error))
+    })
+
+    const live = sock
+    const devices = createDeviceListCache(auth.keys, () => clock.now())
+    return {
+      send: (message) =>
+        sendMessage(
+          {
+            sock: live,
+            gone,
+            now: () => clock.now(),
+            forgetDevices: async (user) => {
+              await devices.del(user)
+            },
+          },
+          message,
+        ),
+      async probe(timeoutMs) {
+        const ping: BinaryNode = {
+          tag: 'iq',
+          attrs: { to: '@s.whatsapp.net', type: 'get', xmlns: 'w:p' },
+          content: [{ tag: 'ping', attrs: {} }],
+        }
+        const answer: unknown = await live.query(ping, timeoutMs)
+        if (answer === undefined) throw new Error('no answer to a ping')
+      },
+      requestPairingCode: (phone) => requestPairingCode(live, phone),
+      async unlink(timeoutMs) {
+        const jid = creds.me?.id
+        if (jid === undefined) return
+        const answer: unknown = await live.query(
+          {
+            tag: 'iq',
+            attrs: { to: '@s.whatsapp.net', type: 'set', xmlns: 'md' },
+            content: [{ tag: 'remove-companion-device', attrs: { jid, reason: 'user_initiated' } }],
+          },
+          timeoutMs,
+        )
+        if (answer === undefined) throw new Error('no answer to the request to unlink')
+      },
+      drop: () => drop('the connection was dropped'),
+    }
+  }
+
+  return {
+    open,
+    async isPaired(deviceId) {
+      const stored = await store.auth.creds(deviceId)
+      return stored !== undefined && isPairedCreds(parseCreds(stored))
+    },
+    async promote(stanza, plaintexts, deviceId, now) {
+      const promotion = promotionOf(
+        JSON.parse(stanza) as StanzaRecord,
+        plaintexts,
+        deviceId,
+        newId('msg', now),
+      )
+      if (promotion.kind === 'nothing') return promotion
+      const { message } = promotion
+      const [chat, sender] = await Promise.all([
+        store.addresses.complete(deviceId, message.chat),
+        store.addresses.complete(deviceId, message.sender),
+      ])
+      return { kind: 'message', message: { ...message, chat, sender } }
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { type BinaryNode, proto, type WASocket } from '@whiskeysockets/baileys'
+import { normalizeJid, parseJid } from '../domain/jid.ts'
+import { momentOf } from '../domain/message.ts'
+import { ackTimeoutMs, type AttemptOutcome } from '../domain/outbox.ts'
+import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
+
+/** From the first look-up to the last byte written; the account's lock may be waited for in it. */
+const relayTimeoutMs = 60_000
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Errors that come before the frame is written (Baileys, socket.ts `sendRawMessage`; messages-send.ts). */
+const nothingWritten = (error: unknown): boolean =>
+  /^(Connection Closed|All encryptions failed|Not authenticated)/.test(messageOf(error))
+
+/**
+ * The server's word on a message. It may come as `<ack class="message">` or `<ack class="receipt">`; a receipt of the
+ * recipient under the same id proves the same.
+ */
+const readAnswer = ({ tag, attrs }: BinaryNode, now: number): AttemptOutcome | undefined => {
+  if (tag === 'receipt') return { kind: 'acked', at: now }
+  if (tag !== 'ack') return undefined
+  if (attrs['error'] !== undefined) return { kind: 'rejected', code: Number(attrs['error']) || 0 }
+  return { kind: 'acked', at: momentOf(Number(attrs['t']), now) }
+}
+
+export interface SendContext {
+  readonly sock: WASocket
+  /** Resolves, with why, when the socket is gone: pending calls of Baileys would hang until their own time is up. */
+  readonly gone: Promise<string>
+  readonly now: () => number
+  /** Drops the cached device list of a user. */
+  readonly forgetDevices: (user: string) => Promise<void>
+}
+
+export interface OutboundMessage {
+  readonly to: string
+  readonly whatsappId: string
+  readonly content: Uint8Array
+}
+
+/**
+ * The address to send to. A phone number that this account has never met is looked up first: writing to numbers that
+ * are not on WhatsApp is what gets accounts restricted, and the server may know the number under another spelling.
+ */
+const resolveRecipient = async (
+  { sock }: SendContext,
+  to: string,
+): Promise<{ readonly jid: string } | { readonly outcome: AttemptOutcome }> => {
+  const jid = parseJid(to)
+  if (jid?.kind !== 'phone') return { jid: to }
+  const own = parseJid(sock.authState.creds.me?.id ?? '')
+  if (own?.user === jid.user) return { jid: to }
+  const known = await sock.authState.keys.get('lid-mapping', [jid.user])
+  if (known[jid.user] !== undefined) return { jid: to }
+  const found = await sock.onWhatsApp(to)
+  if (found === undefined) {
+    return {
+      outcome: { kind: 'not_sent', detail: 'WhatsApp did not say in time whether the number is registered' },
+    }
+  }
+  const [match] = found
+  return match === undefined
+    ? { outcome: { kind: 'impossible', code: 'not_on_whatsapp', detail: `${jid.user} is not on WhatsApp` } }
+    : { jid: normalizeJid(match.jid) ?? to }
+}
+
+/** Sends one message under its own id and waits for the server's ack. Never rejects. */
+export const sendMessage = async (
+  context: SendContext,
+  message: OutboundMessage,
+): Promise<AttemptOutcome> => {
+  const { sock, gone, now, forgetDevices } = context
+  const { promise: answer, resolve } = Promise.withResolvers<AttemptOutcome>()
+  const onAnswer = (node: BinaryNode): void => {
+    const outcome = readAnswer(node, now())
+    if (outcome === undefined) return
+    const user = parseJid(message.to)?.user
+    const stale = node.attrs['phash'] !== undefined || (outcome.kind === 'rejected' && outcome.code === 479)
+    if (stale && user !== undefined) forgetDevices(user).catch(() => undefined)
+    resolve(outcome)
+  }
+  const closed = gone.then((why): AttemptOutcome => ({ kind: 'unknown', detail: why }))
+  sock.ws.on(`TAG:${message.whatsappId}`, onAnswer)
+  try {
+    const recipient = await withDeadline(
+      Promise.race([
+        resolveRecipient(context, message.to),
+        gone.then((detail) => ({ outcome: { kind: 'not_sent' as const, detail } })),
+      ]),
+      relayTimeoutMs,
+      'the look-up of the recipient',
+    ).catch((error) => ({ outcome: { kind: 'not_sent' as const, detail: messageOf(error) } }))
+    if ('outcome' in recipient) return recipient.outcome
+    const relayed = sock
+      .relayMessage(recipient.jid, proto.Message.decode(message.content), { messageId: message.whatsappId })
+      .then((): undefined => undefined)
+    const written = await Promise.race([
+      withDeadline(relayed, relayTimeoutMs, 'the write to WhatsApp'),
+      closed,
+    ])
+    if (written !== undefined) return written
+    return await Promise.race([withDeadline(answer, ackTimeoutMs, "WhatsApp's ack"), closed])
+  } catch (error) {
+    if (error instanceof DeadlineError) return { kind: 'unknown', detail: error.message }
+    return nothingWritten(error)
+      ? { kind: 'not_sent', detail: messageOf(error) }
+      : { kind: 'unknown', detail: messageOf(error) }
+  } finally {
+    sock.ws.off(`TAG:${message.whatsappId}`, onAnswer)
+  }
+}

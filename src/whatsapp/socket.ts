@@ -1,0 +1,83 @@
+/** The port between the connector and WhatsApp: what a socket can do, and what it tells. */
+import type { Account } from '../domain/device.ts'
+import type { SocketClose } from '../domain/disconnect.ts'
+import type { Lease } from '../domain/lease.ts'
+import type { ReceiptStatus } from '../domain/message.ts'
+import type { AttemptOutcome } from '../domain/outbox.ts'
+import type { Promotion } from '../store/store.ts'
+
+/** A receipt for messages that we sent, before it is written. */
+export interface Receipt {
+  readonly whatsappIds: readonly string[]
+  readonly status: ReceiptStatus
+  readonly at: number
+  readonly from: string
+}
+
+/** What a socket tells the connector. `receipt` and `undecryptable` are awaited before WhatsApp hears of them. */
+export interface SocketListener {
+  /** `ttlMs` is how long WhatsApp takes this code. */
+  readonly onQr: (text: string, ttlMs: number) => void
+  readonly onPaired: (account: Account) => void
+  readonly onOpened: (account: Account) => void
+  /** A frame came from the server: it lives. */
+  readonly onFrame: () => void
+  readonly onPasskeyRequired: () => void
+  /** Something was decrypted and is in the journal. */
+  readonly onJournaled: () => void
+  /** A stanza that cannot be read; it becomes a message that says so. */
+  readonly onUndecryptable: (stanzaKey: string, promotion: Promotion) => Promise<void>
+  readonly onReceipt: (receipt: Receipt) => Promise<void>
+  /** A message arrived and was neither decrypted nor refused in time. */
+  readonly onDeaf: () => void
+  /** A write of credentials or keys failed; the socket has been cut already. */
+  readonly onStoreFailed: (error: unknown) => void
+  /** The last word of a socket; it comes once. */
+  readonly onClosed: (close: SocketClose) => void
+}
+
+/** One WebSocket attempt with WhatsApp. */
+export interface WhatsAppSocket {
+  /**
+   * Sends under the given id and waits for the server's ack. Never rejects: what happened is the outcome. The bytes
+   * are a WAProto `Message`.
+   */
+  send(message: {
+    readonly to: string
+    readonly whatsappId: string
+    readonly content: Uint8Array
+  }): Promise<AttemptOutcome>
+  /** Asks the server for a sign of life; rejects when none comes in time. */
+  probe(timeoutMs: number): Promise<void>
+  /** Only after the first QR. Resolves with 8 characters; rejects with why not, in words. */
+  requestPairingCode(phone: string): Promise<string>
+  /** Tells WhatsApp to forget this device and waits for its answer. */
+  unlink(timeoutMs: number): Promise<void>
+  /** Cuts the connection at once; nothing more is sent. `onClosed` does not come for it. */
+  drop(): void
+}
+
+/** The credentials of a device cannot be read. */
+export class CorruptCredentialsError extends Error {
+  override readonly name = 'CorruptCredentialsError'
+}
+
+export interface OpenOptions {
+  readonly deviceId: string
+  readonly lease: Lease
+  readonly listener: SocketListener
+}
+
+export interface WhatsApp {
+  /** Rejects with CorruptCredentialsError. */
+  open(options: OpenOptions): Promise<WhatsAppSocket>
+  /** Do the stored credentials belong to an account? Rejects with CorruptCredentialsError. */
+  isPaired(deviceId: string): Promise<boolean>
+  /** What a journaled stanza comes to. */
+  promote(
+    stanza: string,
+    plaintexts: readonly Uint8Array[],
+    deviceId: string,
+    now: number,
+  ): Promise<Promotion>
+}
