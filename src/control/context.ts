@@ -1,0 +1,24 @@
+import type { Origin } from '../domain/audit.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Store } from '../store/store.ts'
+import type { Watcher } from './watch.ts'
+
+/** How long a verb may wait for the connector to act before it answers with what is known. */
+export interface Waits {
+  readonly sendWaitMs: number
+  readonly removeWaitMs: number
+  readonly pairingCodeWaitMs: number
+}
+
+/** What every verb of this folder is given first: the gateway, and on whose behalf it acts. */
+export interface ControlContext {
+  readonly store: Store
+  readonly clock: Clock
+  readonly waits: Waits
+  readonly watcher: Watcher
+  /** A fresh WhatsApp message id: `newWhatsappId`, or a test's own. */
+  readonly newWhatsappId: () => string
+  /** The encoded WAProto `Message` of a plain text. */
+  readonly encodeText: (text: string) => Uint8Array
+  readonly origin: Origin
+}

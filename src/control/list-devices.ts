@@ -1,0 +1,6 @@
+import type { DeviceView } from '../domain/device.ts'
+import type { ControlContext } from './context.ts'
+
+/** All devices that are not removed, by id. */
+export const listDevices = async (ctx: ControlContext): Promise<readonly DeviceView[]> =>
+  await ctx.store.devices.list()

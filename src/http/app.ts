@@ -1,0 +1,61 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ControlContext } from '../control/context.ts'
+import { GatewayError } from '../domain/errors.ts'
+import type { Log } from '../runtime/log.ts'
+import { pathOf, type AppEnv } from './env.ts'
+import { problemAnswer } from './problem.ts'
+import { requestLog } from './request-log.ts'
+import { routes } from './routes.ts'
+
+export interface AppDeps {
+  /** What the verbs are given; who asks is filled in for each request. */
+  readonly control: Omit<ControlContext, 'origin'>
+  readonly log: Log
+  /** The gateway's version, for the OpenAPI document. */
+  readonly version: string
+}
+
+const description =
+  'A self-hosted WhatsApp gateway. Start a device, scan its QR code with a phone, send and receive messages. Errors are `application/problem+json` (RFC 9457).'
+
+const openapiPath = '/openapi.json'
+
+/** `/api/devices/{id}` as the router writes it. */
+const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
+
+/** The HTTP API as a plain fetch handler. It keeps no state of its own: what it answers is in the store. */
+export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEnv> => {
+  const app = new OpenAPIHono<AppEnv>({ strict: false })
+  app.use(requestLog(log, control.clock))
+
+  const methods = new Map([[openapiPath, ['GET']]])
+  for (const { doc, handle } of routes) {
+    const method = doc.method.toUpperCase()
+    methods.set(doc.path, [...(methods.get(doc.path) ?? []), method])
+    app.openAPIRegistry.registerPath(doc)
+    app.on(method, routerPath(doc.path), (c) =>
+      handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }),
+    )
+  }
+  const info = { title: 'WhatsApp API Gateway', version, description }
+  let document: string | undefined
+  app.get(openapiPath, (c) => {
+    document ??= JSON.stringify(app.getOpenAPI31Document({ openapi: '3.1.0', info, servers: [{ url: '/' }] }))
+    return c.body(document, 200, { 'Content-Type': 'application/json' })
+  })
+
+  for (const [path, known] of methods) {
+    const allowed = known.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
+    app.all(routerPath(path), (c) => {
+      c.header('Allow', allowed)
+      throw new GatewayError('method_not_allowed', `${c.req.method} is not possible here; ${allowed} is`)
+    })
+  }
+  app.notFound((c) => {
+    const detail = `there is no route ${c.req.method} ${pathOf(c)}; ${openapiPath} lists all that there are`
+    c.error = new GatewayError('route_not_found', detail)
+    return problemAnswer(c, c.error)
+  })
+  app.onError((error, c) => problemAnswer(c, error))
+  return app
+}

@@ -1,0 +1,58 @@
+import { GatewayError } from '../domain/errors.ts'
+
+/** A body may be 1 MiB long. */
+export const bodyBytesMax = 1_048_576
+
+const tooLarge = (): GatewayError =>
+  new GatewayError('body_too_large', `a body may be ${bodyBytesMax} bytes long`)
+
+/** Reads a body to its end, or refuses it as soon as it is too long, whatever its Content-Length says. */
+const readBytes = async (request: Request): Promise<Uint8Array> => {
+  if (Number(request.headers.get('content-length') ?? 0) > bodyBytesMax) throw tooLarge()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of request.body ?? []) {
+      length += chunk.length
+      if (length > bodyBytesMax) break
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    throw new GatewayError('invalid_json', 'the body broke off', { cause })
+  }
+  if (length > bodyBytesMax) throw tooLarge()
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+/** A client that names no type is believed to send JSON; one that names another type is told. */
+const checkContentType = (contentType: string | null): void => {
+  if (contentType === null || contentType.trim() === '') return
+  const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase())
+  const charset = parameters.find((part) => part.startsWith('charset='))?.slice('charset='.length)
+  if (type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset))) return
+  throw new GatewayError(
+    'unsupported_media_type',
+    'send the body as JSON in UTF-8, with the header Content-Type: application/json',
+  )
+}
+
+/**
+ * The JSON value of a request's body, or undefined when there is no body at all. Refuses one that is too long, of
+ * another content type, or no JSON.
+ */
+export const readJson = async (request: Request): Promise<unknown> => {
+  const bytes = await readBytes(request)
+  if (bytes.length === 0) return undefined
+  checkContentType(request.headers.get('content-type'))
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    throw new GatewayError('invalid_json', 'the body is not JSON in UTF-8')
+  }
+}

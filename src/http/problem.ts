@@ -1,0 +1,92 @@
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { storeFailure } from '../control/store-failure.ts'
+import { GatewayError, type ErrorCode } from '../domain/errors.ts'
+import { pathOf, type RequestContext } from './env.ts'
+import type { Problem } from './wire/problem.ts'
+
+/** Every kind of problem that an answer can name: the refusals of the gateway, and outcomes that are no success. */
+export type ProblemCode = ErrorCode | 'message_failed' | 'pairing_code_pending' | 'not_ready'
+
+interface ProblemKind {
+  readonly status: ContentfulStatusCode
+  readonly title: string
+  /** Trying again after so many seconds makes sense. */
+  readonly retryAfterSeconds?: number
+}
+
+export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
+  invalid_device_id: { status: 400, title: 'Invalid device id' },
+  invalid_json: { status: 400, title: 'The body is not JSON' },
+  invalid_body: { status: 422, title: 'Invalid body' },
+  invalid_query: { status: 400, title: 'Invalid query' },
+  invalid_recipient: { status: 422, title: 'Invalid recipient' },
+  invalid_text: { status: 422, title: 'Invalid text' },
+  invalid_phone: { status: 422, title: 'Invalid phone number' },
+  invalid_idempotency_key: { status: 400, title: 'Invalid Idempotency-Key' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'Unsupported content type' },
+  route_not_found: { status: 404, title: 'No such route' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  device_not_found: { status: 404, title: 'No such device' },
+  device_not_linked: { status: 409, title: 'The device is not linked' },
+  device_already_linked: { status: 409, title: 'The device is linked already' },
+  message_not_found: { status: 404, title: 'No such message' },
+  idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },
+  qr_not_available: { status: 409, title: 'There is no QR code now' },
+  pairing_code_unavailable: { status: 409, title: 'There is no pairing code' },
+  store_busy: { status: 503, title: 'The database is busy', retryAfterSeconds: 1 },
+  store_full: { status: 507, title: 'The database is full' },
+  store_read_only: { status: 503, title: 'The database is read-only' },
+  internal: { status: 500, title: 'Internal error' },
+  message_failed: { status: 502, title: 'WhatsApp did not take the message' },
+  pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
+  not_ready: { status: 503, title: 'Not ready', retryAfterSeconds: 5 },
+}
+
+/** A problem to answer with: an outcome that is no success, or what may be told of an error. */
+export class OutcomeProblem extends Error {
+  override readonly name = 'OutcomeProblem'
+  readonly code: ProblemCode
+  /** The message that the problem is about. */
+  readonly failed: Problem['message']
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    { failed, cause }: { failed?: Problem['message']; cause?: unknown } = {},
+  ) {
+    super(detail, { cause })
+    this.code = code
+    this.failed = failed
+  }
+}
+
+const internalDetail = 'something went wrong here; the log has more under the requestId of this answer'
+
+/** What may leave this process of something thrown. The text of an error that nobody expected may not. */
+export const explain = (error: unknown): OutcomeProblem => {
+  if (error instanceof OutcomeProblem) return error
+  const told = error instanceof GatewayError ? error : storeFailure(error)
+  return told === undefined
+    ? new OutcomeProblem('internal', internalDetail, { cause: error })
+    : new OutcomeProblem(told.code, told.message, { cause: error })
+}
+
+const problemType = (code: ProblemCode): string => `/problems/${code.replaceAll('_', '-')}`
+
+/** The answer of RFC 9457 to something thrown, with the guide's plain `error` beside its members. */
+export const problemAnswer = (c: RequestContext, error: unknown): Response => {
+  const { code, message: detail, failed } = explain(error)
+  const { status, title, retryAfterSeconds } = problemKinds[code]
+  const body: Problem = {
+    type: problemType(code),
+    title,
+    status,
+    detail,
+    instance: pathOf(c),
+    error: detail,
+    requestId: c.get('requestId'),
+    ...(failed === undefined ? {} : { message: failed }),
+  }
+  if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds))
+  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/problem+json' })
+}

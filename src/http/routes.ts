@@ -1,0 +1,8 @@
+import type { Route } from './route.ts'
+import { deviceRoutes } from './routes/devices.ts'
+import { healthRoutes } from './routes/health.ts'
+import { messageRoutes } from './routes/messages.ts'
+import { pairingRoutes } from './routes/pairing.ts'
+
+/** All that the gateway answers, but for its own description at /openapi.json. */
+export const routes: readonly Route[] = [...deviceRoutes, ...pairingRoutes, ...messageRoutes, ...healthRoutes]

@@ -1,0 +1,149 @@
+import { z } from '@hono/zod-openapi'
+import { deviceHistory } from '../../control/device-history.ts'
+import { getDevice } from '../../control/get-device.ts'
+import { listDevices } from '../../control/list-devices.ts'
+import { removeDevice } from '../../control/remove-device.ts'
+import { restartDevice } from '../../control/restart-device.ts'
+import { startDevice } from '../../control/start-device.ts'
+import { stopDevice } from '../../control/stop-device.ts'
+import { noBodyOf, pathParam, queryOf } from '../input.ts'
+import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
+import {
+  deviceIdSchema,
+  deviceSchema,
+  deviceVerbSchema,
+  devicesSchema,
+  historyQuery,
+  historySchema,
+  removedSchema,
+  statusSchema,
+  toDevice,
+  toDevices,
+  toHistory,
+  toRemoved,
+  toStatus,
+} from '../wire/device.ts'
+import { pageInput } from '../wire/page.ts'
+
+const tags = ['devices']
+const params = z.strictObject({ id: deviceIdSchema })
+const noBody = z.strictObject({})
+const bodyProblems = ['invalid_json', 'body_too_large', 'unsupported_media_type', 'invalid_body'] as const
+
+const verb = (
+  name: 'start' | 'stop' | 'restart',
+  summary: string,
+  status: 'starting' | 'disconnected',
+  run: typeof startDevice,
+): Route => ({
+  doc: {
+    method: 'post',
+    path: `/api/devices/{id}/${name}`,
+    operationId: `${name}Device`,
+    summary,
+    tags,
+    request: { params, body: jsonBody(noBody, false) },
+    responses: {
+      200: jsonAnswer('The request is on record', deviceVerbSchema),
+      ...problems(
+        'invalid_device_id',
+        ...(name === 'start' ? [] : (['device_not_found'] as const)),
+        ...bodyProblems,
+      ),
+    },
+  },
+  handle: async (c, ctx) => {
+    await noBodyOf(c, noBody)
+    const { device } = await run(ctx, { id: pathParam(c, 'id') })
+    return c.json({ status, device: device.id })
+  },
+})
+
+export const deviceRoutes: readonly Route[] = [
+  verb('start', 'Start a device; makes it when it is new', 'starting', startDevice),
+  verb('stop', 'Close the connection of a device and keep its credentials', 'disconnected', stopDevice),
+  verb('restart', 'Give a device a new connection on its credentials', 'starting', restartDevice),
+  {
+    doc: {
+      method: 'get',
+      path: '/api/devices/{id}/status',
+      operationId: 'getStatus',
+      summary: 'The status of a device, and its QR code while it waits to be scanned',
+      tags,
+      request: { params },
+      responses: {
+        200: jsonAnswer('The status', statusSchema),
+        ...problems('invalid_device_id', 'device_not_found'),
+      },
+    },
+    handle: async (c, ctx) =>
+      c.json(toStatus(await getDevice(ctx, { id: pathParam(c, 'id') }), ctx.clock.now())),
+  },
+  {
+    doc: {
+      method: 'get',
+      path: '/api/devices',
+      operationId: 'listDevices',
+      summary: 'The status of every device, by id',
+      tags,
+      responses: { 200: jsonAnswer('A map from id to status', devicesSchema), ...problems() },
+    },
+    handle: async (c, ctx) => c.json(toDevices(await listDevices(ctx), ctx.clock.now())),
+  },
+  {
+    doc: {
+      method: 'get',
+      path: '/api/devices/{id}',
+      operationId: 'getDevice',
+      summary: 'The full record of a device',
+      tags,
+      request: { params },
+      responses: {
+        200: jsonAnswer('The record', deviceSchema),
+        ...problems('invalid_device_id', 'device_not_found'),
+      },
+    },
+    handle: async (c, ctx) =>
+      c.json(toDevice(await getDevice(ctx, { id: pathParam(c, 'id') }), ctx.clock.now())),
+  },
+  {
+    doc: {
+      method: 'delete',
+      path: '/api/devices/{id}',
+      operationId: 'removeDevice',
+      summary: 'Unlink a device at WhatsApp and wipe its credentials',
+      description:
+        'Waits a bounded time for the connector to have done so. While the connector or WhatsApp is away the removal is on record and carried out later. History and messages stay readable.',
+      tags,
+      request: { params },
+      responses: {
+        200: jsonAnswer('The device is gone', removedSchema),
+        ...problems('invalid_device_id', 'device_not_found'),
+      },
+    },
+    handle: async (c, ctx) => {
+      const id = pathParam(c, 'id')
+      await removeDevice(ctx, { id })
+      return c.json(toRemoved(id))
+    },
+  },
+  {
+    doc: {
+      method: 'get',
+      path: '/api/devices/{id}/history',
+      operationId: 'getHistory',
+      summary: 'Every change of status of a device, newest first',
+      description: 'Of a removed device too.',
+      tags,
+      request: { params, query: historyQuery },
+      responses: {
+        200: jsonAnswer('A page of changes', historySchema),
+        ...problems('invalid_device_id', 'invalid_query', 'device_not_found'),
+      },
+    },
+    handle: async (c, ctx) => {
+      const page = pageInput(queryOf(c, historyQuery))
+      return c.json(toHistory(await deviceHistory(ctx, { id: pathParam(c, 'id'), ...page })))
+    },
+  },
+]

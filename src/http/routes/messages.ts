@@ -1,0 +1,133 @@
+import { z } from '@hono/zod-openapi'
+import { getMessage } from '../../control/get-message.ts'
+import { listMessages } from '../../control/list-messages.ts'
+import { sendMessage } from '../../control/send-message.ts'
+import type { RequestContext } from '../env.ts'
+import { bodyOf, defined, pathParam, queryOf } from '../input.ts'
+import { OutcomeProblem } from '../problem.ts'
+import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
+import { deviceIdSchema } from '../wire/device.ts'
+import {
+  messageSchema,
+  messagesQuery,
+  messagesSchema,
+  sendBody,
+  sentSchema,
+  toMessage,
+  toSent,
+} from '../wire/message.ts'
+import { pageInput } from '../wire/page.ts'
+
+const tags = ['messages']
+const params = z.strictObject({ id: deviceIdSchema })
+
+const sendHeaders = z.object({
+  'idempotency-key': z.string().optional().openapi({
+    description:
+      '1 to 255 visible ASCII characters. The same key with the same body gives the message that was made first.',
+  }),
+  prefer: z
+    .string()
+    .optional()
+    .openapi({ description: '`respond-async` answers 202 as soon as the message is on disk' }),
+})
+
+const prefersAsync = (c: RequestContext): boolean =>
+  (c.req.header('prefer') ?? '')
+    .split(',')
+    .some((preference) => preference.split(';')[0]?.trim().toLowerCase() === 'respond-async')
+
+export const messageRoutes: readonly Route[] = [
+  {
+    doc: {
+      method: 'post',
+      path: '/api/devices/{id}/send',
+      operationId: 'sendMessage',
+      summary: 'Send a text',
+      description:
+        "The message is on disk before anything is answered. 200 once WhatsApp's server has acknowledged it; 202 when that takes longer than the gateway waits, and it is sent later all the same. A device that is reconnecting accepts too. 502 when WhatsApp has refused the message: it will not be tried again, and `message` names it.",
+      tags,
+      request: { params, headers: sendHeaders, body: jsonBody(sendBody) },
+      responses: {
+        200: jsonAnswer("WhatsApp's server has the message", sentSchema),
+        202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
+        ...problems(
+          'invalid_device_id',
+          'invalid_json',
+          'invalid_idempotency_key',
+          'device_not_found',
+          'device_not_linked',
+          'idempotency_conflict',
+          'body_too_large',
+          'unsupported_media_type',
+          'invalid_body',
+          'invalid_recipient',
+          'invalid_text',
+          'message_failed',
+        ),
+      },
+    },
+    handle: async (c, ctx) => {
+      const { to, message: text } = await bodyOf(c, sendBody)
+      const idempotencyKey = c.req.header('idempotency-key')
+      const respondAsync = prefersAsync(c)
+      const outcome = await sendMessage(ctx, {
+        deviceId: pathParam(c, 'id'),
+        to,
+        text,
+        respondAsync,
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      })
+      const { kind, message } = outcome
+      if (respondAsync) c.header('Preference-Applied', 'respond-async')
+      switch (kind) {
+        case 'sent':
+          return c.json(toSent(kind, outcome))
+        case 'queued':
+          c.header('Location', `/api/messages/${message.id}`)
+          return c.json(toSent(kind, outcome), 202)
+        case 'failed': {
+          const { code, detail } = message.error ?? { code: 'unknown', detail: 'no reason is known' }
+          throw new OutcomeProblem('message_failed', `message ${message.id} was not sent: ${detail}`, {
+            failed: { id: message.id, code, detail },
+          })
+        }
+      }
+    },
+  },
+  {
+    doc: {
+      method: 'get',
+      path: '/api/devices/{id}/messages',
+      operationId: 'listMessages',
+      summary: 'The messages of a device in both directions, newest first',
+      description: 'Of a removed device too.',
+      tags,
+      request: { params, query: messagesQuery },
+      responses: {
+        200: jsonAnswer('A page of messages', messagesSchema),
+        ...problems('invalid_device_id', 'invalid_query', 'device_not_found'),
+      },
+    },
+    handle: async (c, ctx) => {
+      const { limit, cursor, ...given } = queryOf(c, messagesQuery)
+      const { items, nextCursor } = await listMessages(ctx, {
+        filter: { deviceId: pathParam(c, 'id'), ...defined(given) },
+        page: pageInput({ limit, cursor }),
+      })
+      return c.json({ messages: items.map(toMessage), nextCursor })
+    },
+  },
+  {
+    doc: {
+      method: 'get',
+      path: '/api/messages/{id}',
+      operationId: 'getMessage',
+      summary: 'One message, with the time of each step',
+      tags,
+      request: { params: z.strictObject({ id: z.string() }) },
+      responses: { 200: jsonAnswer('The message', messageSchema), ...problems('message_not_found') },
+    },
+    handle: async (c, ctx) => c.json(toMessage(await getMessage(ctx, { id: pathParam(c, 'id') }))),
+  },
+]

@@ -1,0 +1,146 @@
+import { z } from '@hono/zod-openapi'
+import {
+  deviceIdPattern,
+  deviceIdRule,
+  deviceStatuses,
+  shownStatus,
+  type DeviceView,
+} from '../../domain/device.ts'
+import { isLive } from '../../domain/lease.ts'
+import type { HistoryPage } from '../../control/device-history.ts'
+import { phoneDigits } from './address.ts'
+import { nextCursorSchema, pageQuery } from './page.ts'
+import { iso, isoOrNull, isoSchema } from './time.ts'
+
+export const deviceIdSchema = z
+  .string()
+  .regex(deviceIdPattern)
+  .openapi({ description: deviceIdRule, example: 'myphone' })
+
+const deviceStatusSchema = z.enum(deviceStatuses).openapi('DeviceStatus')
+
+const reasonSchema = z
+  .string()
+  .nullable()
+  .openapi({ description: 'Why the device is in its status, as a word for programs', example: 'qr_shown' })
+
+export const statusSchema = z
+  .strictObject({
+    status: deviceStatusSchema,
+    qrCode: z
+      .string()
+      .startsWith('data:image/png;base64,')
+      .nullable()
+      .openapi({ description: 'A PNG as a data URL while `waiting_for_scan`, else null' }),
+    lastUpdate: isoSchema,
+  })
+  .openapi('Status')
+
+export const toStatus = (view: DeviceView, now: number): z.output<typeof statusSchema> => {
+  const { status, qr, at } = shownStatus(view, now)
+  return { status, qrCode: qr?.dataUrl ?? null, lastUpdate: iso(at) }
+}
+
+export const devicesSchema = z.record(deviceIdSchema, statusSchema).openapi('Devices')
+
+/** `Object.fromEntries` makes an own member even of an id like `__proto__`. */
+export const toDevices = (views: readonly DeviceView[], now: number): z.output<typeof devicesSchema> =>
+  Object.fromEntries(views.map((view) => [view.device.id, toStatus(view, now)]))
+
+export const deviceSchema = z
+  .strictObject({
+    id: deviceIdSchema,
+    status: deviceStatusSchema,
+    reason: reasonSchema,
+    detail: z.string().nullable().openapi({ description: 'What the reason means here, for people' }),
+    desired: z.enum(['running', 'stopped', 'removed']),
+    generation: z.int().openapi({ description: 'Grows with every request to start, stop or restart' }),
+    phone: z.string().nullable().openapi({ description: 'Digits', example: '1234567890' }),
+    lid: z.string().nullable().openapi({ example: '246813579012345@lid' }),
+    pushName: z.string().nullable(),
+    qrExpiresAt: isoSchema.nullable(),
+    pairedAt: isoSchema.nullable(),
+    lastConnectedAt: isoSchema.nullable(),
+    startedAt: isoSchema,
+    createdAt: isoSchema,
+    updatedAt: isoSchema,
+    lastUpdate: isoSchema,
+    lease: z
+      .strictObject({ owner: z.string(), epoch: z.int(), expiresAt: isoSchema })
+      .nullable()
+      .openapi({ description: 'The connector that acts for the device now; null when none does' }),
+  })
+  .openapi('Device')
+
+const connectorAway = 'no connector acts for this device now; it goes on when one is back'
+
+export const toDevice = (view: DeviceView, now: number): z.output<typeof deviceSchema> => {
+  const { device, lease } = view
+  const { status, reason, qr, at } = shownStatus(view, now)
+  return {
+    id: device.id,
+    status,
+    reason,
+    detail: reason === 'connector_away' ? connectorAway : device.detail,
+    desired: device.desired,
+    generation: device.generation,
+    phone: phoneDigits(device.account?.pn ?? null),
+    lid: device.account?.lid ?? null,
+    pushName: device.account?.pushName ?? null,
+    qrExpiresAt: isoOrNull(qr?.expiresAt ?? null),
+    pairedAt: isoOrNull(device.pairedAt),
+    lastConnectedAt: isoOrNull(device.lastConnectedAt),
+    startedAt: iso(device.startedAt),
+    createdAt: iso(device.createdAt),
+    updatedAt: iso(device.updatedAt),
+    lastUpdate: iso(at),
+    lease:
+      lease !== null && isLive(lease, now)
+        ? { owner: lease.owner, epoch: lease.epoch, expiresAt: iso(lease.expiresAt) }
+        : null,
+  }
+}
+
+/** What a verb on a device answers: the status that it leads to. */
+export const deviceVerbSchema = z
+  .strictObject({ status: z.enum(['starting', 'disconnected']), device: deviceIdSchema })
+  .openapi('DeviceVerb')
+
+export const removedSchema = z
+  .strictObject({ status: z.literal('removed'), device: deviceIdSchema, message: z.string() })
+  .openapi('Removed')
+
+/** The guide's words. */
+export const toRemoved = (id: string): z.output<typeof removedSchema> => ({
+  status: 'removed',
+  device: id,
+  message: `Device ${id} and all associated session files have been removed.`,
+})
+
+export const historyQuery = z.strictObject(pageQuery)
+
+export const historySchema = z
+  .strictObject({
+    history: z.array(
+      z.strictObject({
+        at: isoSchema,
+        status: deviceStatusSchema,
+        previous: deviceStatusSchema.nullable(),
+        reason: reasonSchema,
+        detail: z.string().nullable(),
+      }),
+    ),
+    nextCursor: nextCursorSchema,
+  })
+  .openapi('History')
+
+export const toHistory = ({ items, nextCursor }: HistoryPage): z.output<typeof historySchema> => ({
+  history: items.map(({ at, status, previous, reason, detail }) => ({
+    at: iso(at),
+    status,
+    previous,
+    reason,
+    detail,
+  })),
+  nextCursor,
+})

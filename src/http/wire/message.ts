@@ -1,0 +1,129 @@
+import { z } from '@hono/zod-openapi'
+import type { SendOutcome } from '../../control/send-message.ts'
+import { partyJid } from '../../domain/jid.ts'
+import { messageStatuses, textLengthMax, type Message } from '../../domain/message.ts'
+import { phoneDigits } from './address.ts'
+import { deviceIdSchema } from './device.ts'
+import { nextCursorSchema, pageQuery } from './page.ts'
+import { isoOrNull, isoSchema } from './time.ts'
+
+export const sendBody = z
+  .strictObject({
+    to: z.string().openapi({
+      description: 'A JID, or a phone number with or without +, spaces and dashes',
+      example: '1234567890@s.whatsapp.net',
+    }),
+    message: z.string().openapi({
+      description: `Text of 1 to ${textLengthMax} characters (UTF-16 units)`,
+      example: 'Hello from WhatsApp API!',
+    }),
+  })
+  .openapi('SendRequest')
+
+export const sentSchema = z
+  .strictObject({
+    status: z.enum(['sent', 'queued']),
+    to: z.string().openapi({ description: 'The JID of the recipient' }),
+    type: z.literal('text'),
+    id: z
+      .string()
+      .openapi({ description: "The message's id, here and at WhatsApp", example: '3EB0C431C26A1916E07A' }),
+  })
+  .openapi('Sent')
+
+export const toSent = (
+  kind: Exclude<SendOutcome['kind'], 'failed'>,
+  { to, message }: SendOutcome,
+): z.output<typeof sentSchema> => ({ status: kind, to, type: 'text', id: message.id })
+
+/** Epoch milliseconds, or ISO 8601 with an offset, or a date (midnight UTC). A query turns the + of an offset into a space. */
+const timeQuery = z
+  .string()
+  .transform((text, check) => {
+    if (/^\d{1,15}$/.test(text)) return Number(text)
+    const written = text.replace(' ', '+')
+    const known =
+      z.iso.datetime({ offset: true }).safeParse(written).success || z.iso.date().safeParse(written).success
+    if (known) return Date.parse(written)
+    check.addIssue('must be milliseconds since 1970, or ISO 8601 such as 2025-11-16T02:18:05Z')
+    return z.NEVER
+  })
+  .optional()
+  .openapi({ type: 'string', example: '2025-11-16T02:18:05Z' })
+
+export const messagesQuery = z.strictObject({
+  ...pageQuery,
+  chat: z.string().min(1).optional().openapi({ description: 'A JID or a phone number' }),
+  direction: z.enum(['inbound', 'outbound']).optional(),
+  status: z.enum(messageStatuses).optional(),
+  after: timeQuery,
+  before: timeQuery,
+})
+
+const stepSchema = isoSchema.nullable()
+
+export const messageSchema = z
+  .strictObject({
+    id: z.string(),
+    device: deviceIdSchema,
+    whatsappId: z.string(),
+    direction: z.enum(['inbound', 'outbound']),
+    chat: z.string().openapi({ description: 'The JID to show: by phone number where it is known' }),
+    chatPhone: z.string().nullable().openapi({ description: 'Digits' }),
+    chatLid: z.string().nullable(),
+    sender: z.strictObject({
+      phone: z.string().nullable().openapi({ description: 'Digits' }),
+      lid: z.string().nullable(),
+      name: z.string().nullable(),
+    }),
+    type: z.string().openapi({ example: 'text' }),
+    text: z.string().nullable(),
+    status: z.enum(messageStatuses),
+    attempts: z.int(),
+    error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
+    timestamp: isoSchema.nullable().openapi({ description: "WhatsApp's time of the message" }),
+    times: z
+      .strictObject({
+        queued: stepSchema,
+        sending: stepSchema,
+        sent: stepSchema,
+        delivered: stepSchema,
+        read: stepSchema,
+        played: stepSchema,
+        failed: stepSchema,
+      })
+      .openapi({
+        description: 'When the message came to each step; null for a step that it has not come to',
+      }),
+  })
+  .openapi('Message')
+
+export const toMessage = (message: Message): z.output<typeof messageSchema> => ({
+  id: message.id,
+  device: message.deviceId,
+  whatsappId: message.whatsappId,
+  direction: message.direction,
+  chat: partyJid(message.chat),
+  chatPhone: phoneDigits(message.chat.pn),
+  chatLid: message.chat.lid,
+  sender: { phone: phoneDigits(message.sender.pn), lid: message.sender.lid, name: message.senderName },
+  type: message.type,
+  text: message.text,
+  status: message.status,
+  attempts: message.attempts,
+  error: message.error === null ? null : { code: message.error.code, detail: message.error.detail },
+  timestamp: isoOrNull(message.whatsappAt),
+  times: {
+    queued: message.direction === 'outbound' ? isoOrNull(message.createdAt) : null,
+    sending: isoOrNull(message.sendingAt),
+    sent: isoOrNull(message.sentAt),
+    delivered: isoOrNull(message.deliveredAt),
+    read: isoOrNull(message.readAt),
+    played: isoOrNull(message.playedAt),
+    failed: isoOrNull(message.failedAt),
+  },
+})
+
+export const messagesSchema = z
+  .strictObject({ messages: z.array(messageSchema), nextCursor: nextCursorSchema })
+  .openapi('Messages')
