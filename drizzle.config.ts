@@ -1,0 +1,7 @@
+import { defineConfig } from 'drizzle-kit'
+
+export default defineConfig({
+  dialect: 'sqlite',
+  schema: ['./src/store/sqlite/schema.ts', './src/store/sqlite/views.ts'],
+  out: './migrations/sqlite',
+})

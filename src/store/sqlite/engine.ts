@@ -1,0 +1,239 @@
+/**
+ * Runs verbs on the one connection of a process. Writes that arrive in one turn of the event loop share a transaction,
+ * each in a savepoint of its own; a transaction begins and ends within one turn, so that a read never sees half of it.
+ */
+import type { Database } from 'better-sqlite3'
+import type { Clock } from '../../runtime/clock.ts'
+import { StoreError } from '../store.ts'
+import { isBusy, toStoreError } from './errors.ts'
+
+export interface Engine {
+  /** Runs `work` in a transaction; resolves after COMMIT. What it throws undoes its own writes only. */
+  write<T>(work: () => T): Promise<T>
+  /** The same before it returns; the wait for another process's lock blocks the event loop, `busySyncMaxMs` at most. */
+  writeNow<T>(work: () => T): T
+  /** Runs `work` outside of any transaction. */
+  read<T>(work: () => T): Promise<T>
+  /** Lets the writes that wait finish and closes the connection. Calling it twice is harmless. */
+  close(): Promise<void>
+}
+
+export interface EngineLimits {
+  /** How long a verb waits for another process's lock. */
+  readonly busyRetryMaxMs: number
+  readonly busySyncMaxMs: number
+  /** Writes that may wait at once; another one is refused as busy. */
+  readonly waitingWritesMax: number
+  /** Writes that share one transaction at most: they hold up the event loop together. */
+  readonly batchMax: number
+}
+
+export const engineLimits: EngineLimits = {
+  busyRetryMaxMs: 5_000,
+  busySyncMaxMs: 2_000,
+  waitingWritesMax: 20_000,
+  batchMax: 256,
+}
+
+/** Pauses between tries for a lock: short, since the others hold it for a few ms, and apart by chance. */
+const busyPauseMinMs = 1
+const busyPauseMaxMs = 12
+
+const pauseMs = (tries: number): number =>
+  busyPauseMinMs + Math.random() * Math.min(busyPauseMaxMs, busyPauseMinMs * 2 ** Math.min(tries, 10))
+
+const sleeper = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+
+interface Waiting {
+  readonly since: number
+  readonly run: () => void
+  /** Called after COMMIT with undefined, or with what made the transaction fail. */
+  readonly settle: (failure: unknown) => void
+}
+
+export const createEngine = (
+  client: Database,
+  {
+    clock,
+    limits,
+    onCommit,
+  }: {
+    readonly clock: Clock
+    readonly limits: EngineLimits
+    /** After each commit that changed something. */
+    readonly onCommit: () => void
+  },
+): Engine => {
+  const begin = client.prepare('begin immediate')
+  const commit = client.prepare('commit')
+  const rollback = client.prepare('rollback')
+  const savepoint = client.prepare('savepoint verb')
+  const release = client.prepare('release verb')
+  const undo = client.prepare('rollback to verb')
+  const changes = client.prepare<[], number>('select total_changes()').pluck()
+
+  let queue: Waiting[] = []
+  let scheduled = false
+  let busyTries = 0
+  let closing: Promise<void> | undefined
+  let drained: (() => void) | undefined
+
+  const closed = (): StoreError => new StoreError('closed', 'the store is closed')
+
+  /** Runs `work` inside an open transaction. */
+  const transact = (work: () => void): void => {
+    const before = changes.get()
+    try {
+      work()
+      commit.run()
+    } finally {
+      if (client.inTransaction) rollback.run()
+    }
+    if (changes.get() !== before) onCommit()
+  }
+
+  const schedule = (): void => {
+    if (scheduled || queue.length === 0) return
+    scheduled = true
+    if (busyTries === 0) setImmediate(flush)
+    else setTimeout(flush, pauseMs(busyTries))
+  }
+
+  /** Another process holds the lock: those who have waited too long give up, the others go on waiting. */
+  const waitForLock = (error: unknown): void => {
+    busyTries += 1
+    const oldest = clock.monotonic() - limits.busyRetryMaxMs
+    const [tired, patient] = [
+      queue.filter((waiting) => waiting.since <= oldest),
+      queue.filter((waiting) => waiting.since > oldest),
+    ]
+    queue = patient
+    for (const { settle } of tired) settle(toStoreError(error))
+  }
+
+  const runBatch = (): void => {
+    const batch = queue.slice(0, limits.batchMax)
+    queue = queue.slice(batch.length)
+    let failure: unknown
+    try {
+      transact(() => {
+        for (const { run } of batch) {
+          run()
+          if (!client.inTransaction) throw new StoreError('failed', 'the transaction was lost')
+        }
+      })
+    } catch (error) {
+      failure = toStoreError(error)
+    }
+    for (const { settle } of batch) settle(failure)
+  }
+
+  function flush(): void {
+    scheduled = false
+    try {
+      begin.run()
+      busyTries = 0
+      runBatch()
+    } catch (error) {
+      if (isBusy(error)) waitForLock(error)
+      else {
+        const refused = queue
+        queue = []
+        for (const { settle } of refused) settle(toStoreError(error))
+      }
+    }
+    if (queue.length === 0) drained?.()
+    schedule()
+  }
+
+  const write = <T>(work: () => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (closing !== undefined) return reject(closed())
+      if (queue.length >= limits.waitingWritesMax) {
+        return reject(new StoreError('busy', `${queue.length} writes wait for the database already`))
+      }
+      let outcome: { readonly value: T } | { readonly error: unknown } | undefined
+      queue.push({
+        since: clock.monotonic(),
+        run() {
+          savepoint.run()
+          try {
+            outcome = { value: work() }
+            release.run()
+          } catch (error) {
+            outcome = { error: toStoreError(error) }
+            // A full disk can end the whole transaction, and with it the savepoint.
+            if (!client.inTransaction) throw error
+            undo.run()
+            release.run()
+          }
+        },
+        settle(failure) {
+          if (outcome !== undefined && 'error' in outcome) reject(outcome.error)
+          else if (failure !== undefined || outcome === undefined) reject(failure ?? closed())
+          else resolve(outcome.value)
+        },
+      })
+      schedule()
+    })
+
+  const beginNow = (): void => {
+    const until = clock.monotonic() + limits.busySyncMaxMs
+    for (;;) {
+      try {
+        begin.run()
+        return
+      } catch (error) {
+        if (!isBusy(error) || clock.monotonic() >= until) throw error
+        // SQLite's own wait sleeps up to 100 ms at a time, through many moments in which the lock is free.
+        Atomics.wait(sleeper, 0, 0, pauseMs(1))
+      }
+    }
+  }
+
+  return {
+    write,
+
+    writeNow(work) {
+      if (closing !== undefined) throw closed()
+      try {
+        beginNow()
+        let result: { readonly value: ReturnType<typeof work> } | undefined
+        transact(() => {
+          result = { value: work() }
+        })
+        if (result === undefined) throw new StoreError('failed', 'the transaction was lost')
+        return result.value
+      } catch (error) {
+        throw toStoreError(error)
+      }
+    },
+
+    async read(work) {
+      const until = clock.monotonic() + limits.busyRetryMaxMs
+      for (let tries = 1; ; tries++) {
+        if (!client.open) throw closed()
+        try {
+          return work()
+        } catch (error) {
+          if (!isBusy(error) || clock.monotonic() >= until) throw toStoreError(error)
+          await new Promise((resolve) => {
+            setTimeout(resolve, pauseMs(tries))
+          })
+        }
+      }
+    },
+
+    close() {
+      closing ??= (async () => {
+        if (queue.length > 0) {
+          await new Promise<void>((resolve) => {
+            drained = resolve
+          })
+        }
+        client.close()
+      })()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import { and, asc, eq, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import type { Event, EventType } from '../../domain/event.ts'
+import type { EventStore } from '../store.ts'
+import type { Engine } from './engine.ts'
+import { events } from './schema.ts'
+import { param, type Db } from './statements.ts'
+
+/** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
+const windowSeqs = 5_000
+
+/** The type and its data were written together from a NewEvent. */
+const toEvent = ({ data, ...row }: typeof events.$inferSelect): Event =>
+  ({ ...row, data: JSON.parse(data) as unknown }) as Event
+
+export const createEvents = (db: Db, engine: Engine): EventStore => {
+  const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
+  const wanted = inArray(events.type, sql`(select value from json_each(${param('types')}))`)
+  const ofDevice = eq(events.deviceId, param('deviceId'))
+  const query = (where: ReturnType<typeof and>) =>
+    db.select().from(events).where(where).orderBy(asc(events.seq)).limit(param('limit')).prepare()
+  const all = query(inWindow)
+  const byType = query(and(inWindow, wanted))
+  const byDevice = query(and(ofDevice, inWindow))
+  const byDeviceAndType = query(and(ofDevice, inWindow, wanted))
+  const newest = db
+    .select({ seq: max(events.seq) })
+    .from(events)
+    .prepare()
+  const latest = (): number => newest.get()?.seq ?? 0
+
+  const select = (
+    after: number,
+    until: number,
+    { limit, deviceId, types }: { limit: number; deviceId?: string; types?: readonly EventType[] },
+  ): Event[] => {
+    const range = { after, until, limit }
+    if (types === undefined) {
+      return (deviceId === undefined ? all.all(range) : byDevice.all({ ...range, deviceId })).map(toEvent)
+    }
+    const list = JSON.stringify(types)
+    const rows =
+      deviceId === undefined
+        ? byType.all({ ...range, types: list })
+        : byDeviceAndType.all({ ...range, types: list, deviceId })
+    return rows.map(toEvent)
+  }
+
+  return {
+    async after(after, filter) {
+      if (filter.types === undefined) {
+        return engine.read(() => select(after, Number.MAX_SAFE_INTEGER, filter))
+      }
+      const end = await engine.read(latest)
+      const found: Event[] = []
+      for (let from = after; from < end && found.length < filter.limit; from += windowSeqs) {
+        const until = Math.min(from + windowSeqs, end)
+        const limit = filter.limit - found.length
+        found.push(...(await engine.read(() => select(from, until, { ...filter, limit }))))
+        await new Promise<void>((resolve) => {
+          setImmediate(resolve)
+        })
+      }
+      return found
+    },
+    latest: () => engine.read(latest),
+  }
+}

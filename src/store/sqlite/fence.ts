@@ -1,0 +1,22 @@
+import { eq } from 'drizzle-orm'
+import { StaleLeaseError, type Lease } from '../../domain/lease.ts'
+import { leases } from './schema.ts'
+import { param, type Db } from './statements.ts'
+
+/**
+ * Throws StaleLeaseError unless the lease is still its owner's in its epoch; runs inside the transaction of the write
+ * that it guards. A lease that has only expired is good: nobody else has acted under it.
+ */
+export type Fence = (lease: Lease) => void
+
+export const createFence = (db: Db): Fence => {
+  const select = db
+    .select({ owner: leases.owner, epoch: leases.epoch })
+    .from(leases)
+    .where(eq(leases.name, param('name')))
+    .prepare()
+  return (lease) => {
+    const row = select.get({ name: lease.name })
+    if (row?.owner !== lease.owner || row.epoch !== lease.epoch) throw new StaleLeaseError(lease)
+  }
+}

@@ -1,0 +1,168 @@
+import { and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import type { Origin } from '../../domain/audit.ts'
+import { partyJid, sameParty } from '../../domain/jid.ts'
+import type { Message, MessageFailure } from '../../domain/message.ts'
+import type { InboundStore, JournaledStanza, NewMessage } from '../store.ts'
+import type { AddressQueries } from './addresses.ts'
+import type { Engine } from './engine.ts'
+import type { Fence } from './fence.ts'
+import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import { journal } from './schema.ts'
+import { param, type Db } from './statements.ts'
+import type { Tracer } from './trace.ts'
+
+/** Rows that one transaction of `prune` deletes: it must not hold up the event loop. */
+const pruneBatchRows = 2_000
+
+const createJournal = (db: Db) => {
+  const isPending = and(eq(journal.deviceId, param('deviceId')), sql`promoted_at is null`)
+  const selectComplete = db
+    .select({ stanzaKey: journal.stanzaKey, parts: journal.parts })
+    .from(journal)
+    .where(isPending)
+    .groupBy(journal.stanzaKey, journal.parts)
+    .having(sql`count(distinct ${journal.part}) = ${journal.parts}`)
+    .orderBy(asc(sql`min(${journal.seq})`))
+    .limit(param('limit'))
+    .prepare()
+  const selectParts = db
+    .select()
+    .from(journal)
+    .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey')), eq(journal.parts, param('parts'))))
+    .orderBy(asc(journal.part), desc(journal.seq))
+    .prepare()
+  const promote = db
+    .update(journal)
+    .set({ promotedAt: sql`${param('now')}` })
+    .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey'))))
+    .prepare()
+  const old = db
+    .select({ seq: journal.seq })
+    .from(journal)
+    .where(
+      and(
+        eq(journal.deviceId, param('deviceId')),
+        lt(journal.journaledAt, param('before')),
+        sql`promoted_at is not null`,
+      ),
+    )
+    .limit(pruneBatchRows)
+  const remove = db.delete(journal).where(inArray(journal.seq, old)).prepare()
+
+  /** A part that came again, because its sender tried again, counts as it came last. */
+  const stanza = (deviceId: string, stanzaKey: string, parts: number): JournaledStanza | undefined => {
+    const rows = selectParts.all({ deviceId, stanzaKey, parts })
+    const newest = rows.filter((row, at) => row.part !== rows[at - 1]?.part)
+    const first = newest[0]
+    if (first === undefined) return undefined
+    return {
+      stanzaKey,
+      stanza: first.stanza,
+      plaintexts: newest.map((row) => row.plaintext),
+      journaledAt: Math.max(...newest.map((row) => row.journaledAt)),
+    }
+  }
+
+  return {
+    pending: (deviceId: string, limit: number): readonly JournaledStanza[] =>
+      selectComplete
+        .all({ deviceId, limit })
+        .flatMap(({ stanzaKey, parts }) => stanza(deviceId, stanzaKey, parts) ?? []),
+    promote: (deviceId: string, stanzaKey: string, now: number): void => {
+      promote.run({ deviceId, stanzaKey, now })
+    },
+    prune: (deviceId: string, before: number): number => remove.run({ deviceId, before }).changes,
+  }
+}
+
+/** Who wrote a message that we sent is known: the device's own account, under whichever address. */
+const isSameMessage = (a: NewMessage, b: Message): boolean =>
+  a.direction === b.direction &&
+  sameParty(a.chat, b.chat) &&
+  (a.direction === 'outbound' || sameParty(a.sender, b.sender))
+
+const isUnread = (message: Message): boolean =>
+  message.direction === 'inbound' && (message.status === 'failed' || message.type === 'undecryptable')
+
+export const createInbound = (
+  db: Db,
+  engine: Engine,
+  {
+    fence,
+    tracer,
+    messages,
+    addresses,
+  }: { fence: Fence; tracer: Tracer; messages: MessageQueries; addresses: AddressQueries },
+): InboundStore => {
+  const rows = createJournal(db)
+
+  const trace = (before: Message | null, message: Message, origin: Origin, now: number): void => {
+    const { type, text, error } = message
+    const from = partyJid(message.sender)
+    if (error !== null) {
+      tracer.event(messageEvent('message.failed', message, { from, type, error }), now)
+    } else {
+      const event = message.direction === 'inbound' ? 'message.received' : 'message.sent'
+      tracer.event(messageEvent(event, message, { from, type, text }), now)
+    }
+    tracer.audit(
+      {
+        origin,
+        action: 'message.receive',
+        target: { kind: 'message', id: message.id },
+        before: before === null ? null : { status: before.status, type: before.type },
+        after: { status: message.status, type, error: error?.code ?? null },
+      },
+      now,
+    )
+  }
+
+  /** Writes the message unless it is there; returns it as it was written. */
+  const store = (
+    { error, ...given }: NewMessage & { readonly error: MessageFailure | null },
+    origin: Origin,
+    now: number,
+  ): Message | null => {
+    const { deviceId, content } = given
+    const input: NewMessage = {
+      ...given,
+      chat: addresses.complete(deviceId, given.chat),
+      sender: addresses.complete(deviceId, given.sender),
+    }
+    const reached = input.direction === 'inbound' ? 'delivered' : 'sent'
+    const message = newMessage(input, error === null ? reached : 'failed', error, now)
+    const known = messages
+      .byWhatsappId(deviceId, given.whatsappId)
+      .find((stored) => isSameMessage(input, stored))
+    if (known === undefined) {
+      messages.insert(message, content)
+      trace(null, message, origin, now)
+      return message
+    }
+    if (error !== null || !isUnread(known) || message.type === 'undecryptable') return null
+    const { id, chat, sender, createdAt } = known
+    const filled = { ...message, id, chat, sender, createdAt }
+    messages.reveal(filled, content)
+    trace(known, filled, origin, now)
+    return filled
+  }
+
+  return {
+    pending: (deviceId, limit) => engine.read(() => rows.pending(deviceId, limit)),
+    promote: (lease, { deviceId, stanzaKey, promotion }, origin, now) =>
+      engine.write(() => {
+        fence(lease)
+        const stored = promotion.kind === 'message' ? store(promotion.message, origin, now) : null
+        rows.promote(deviceId, stanzaKey, now)
+        return { stored }
+      }),
+    prune: async (deviceId, before) => {
+      let pruned = 0
+      for (;;) {
+        const count = await engine.write(() => rows.prune(deviceId, before))
+        pruned += count
+        if (count < pruneBatchRows) return pruned
+      }
+    },
+  }
+}

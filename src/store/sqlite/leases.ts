@@ -1,0 +1,73 @@
+import { and, eq, sql } from 'drizzle-orm'
+import type { Lease } from '../../domain/lease.ts'
+import type { LeaseStore } from '../store.ts'
+import type { Engine } from './engine.ts'
+import { leases } from './schema.ts'
+import { assign, everyColumn, param, type Db } from './statements.ts'
+
+type LeaseRow = typeof leases.$inferSelect
+
+/** A row that nobody holds is no lease. */
+export const toLease = (row: LeaseRow | null | undefined): Lease | null =>
+  row === null || row === undefined || row.owner === null ? null : { ...row, owner: row.owner }
+
+export const createLeases = (db: Db, engine: Engine): LeaseStore => {
+  const select = db
+    .select()
+    .from(leases)
+    .where(eq(leases.name, param('name')))
+    .prepare()
+  const claim = db
+    .insert(leases)
+    .values(everyColumn(leases))
+    .onConflictDoUpdate({
+      target: leases.name,
+      set: {
+        owner: sql`excluded.owner`,
+        epoch: sql`${leases.epoch} + 1`,
+        expiresAt: sql`excluded.expires_at`,
+      },
+      setWhere: sql`${leases.owner} is null or ${leases.owner} in (excluded.owner, ${param('deadOwner')})
+        or ${leases.expiresAt} <= ${param('now')}`,
+    })
+    .returning()
+    .prepare()
+  const held = and(
+    eq(leases.name, param('name')),
+    eq(leases.owner, param('owner')),
+    eq(leases.epoch, param('epoch')),
+  )
+  const renew = db.update(leases).set(assign(leases, 'expiresAt')).where(held).prepare()
+  const release = db
+    .update(leases)
+    .set({ owner: null, ...assign(leases, 'expiresAt') })
+    .where(held)
+    .prepare()
+
+  return {
+    claim: (name, owner, ttlMs, now, deadOwner) =>
+      engine.write(() => {
+        const row = claim.get({
+          name,
+          owner,
+          epoch: 1,
+          expiresAt: now + ttlMs,
+          now,
+          deadOwner: deadOwner ?? null,
+        })
+        return toLease(row) ?? undefined
+      }),
+    renew: (owner, wanted, ttlMs, now) =>
+      engine.write(() => {
+        const expiresAt = now + ttlMs
+        return wanted
+          .filter(({ name, epoch }) => renew.run({ name, owner, epoch, expiresAt }).changes > 0)
+          .map((lease) => ({ ...lease, owner, expiresAt }))
+      }),
+    release: ({ name, owner, epoch }, now) =>
+      engine.write(() => {
+        release.run({ name, owner, epoch, expiresAt: now })
+      }),
+    get: (name) => engine.read(() => toLease(select.get({ name })) ?? undefined),
+  }
+}

@@ -1,0 +1,152 @@
+/** Messages as rows, and the queries on them that more than one aggregate needs. */
+import { and, eq, getTableColumns } from 'drizzle-orm'
+import type { NewEvent } from '../../domain/event.ts'
+import { partyJid } from '../../domain/jid.ts'
+import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
+import type { NewMessage } from '../store.ts'
+import { messages } from './schema.ts'
+import { assign, everyColumn, param, type Db } from './statements.ts'
+
+type FullRow = typeof messages.$inferSelect
+export type MessageRow = Omit<FullRow, 'content'>
+
+const { content: _, ...withoutContent } = getTableColumns(messages)
+export const messageColumns = withoutContent
+
+const toFailure = (row: MessageRow): MessageFailure | null =>
+  row.errorCode === null ? null : { code: row.errorCode, detail: row.errorDetail ?? '' }
+
+export const toMessage = (row: MessageRow): Message => ({
+  id: row.id,
+  deviceId: row.deviceId,
+  whatsappId: row.whatsappId,
+  direction: row.direction,
+  chat: { pn: row.chatPn, lid: row.chatLid },
+  sender: { pn: row.senderPn, lid: row.senderLid },
+  senderName: row.senderName,
+  type: row.type,
+  text: row.text,
+  status: row.status,
+  error: toFailure(row),
+  attempts: row.attempts,
+  whatsappAt: row.whatsappAt,
+  createdAt: row.createdAt,
+  sendingAt: row.sendingAt,
+  sentAt: row.sentAt,
+  deliveredAt: row.deliveredAt,
+  readAt: row.readAt,
+  playedAt: row.playedAt,
+  failedAt: row.failedAt,
+})
+
+/** A message that enters the store now, with the times that its status asks for. */
+export const newMessage = (
+  input: NewMessage,
+  status: Extract<MessageStatus, 'queued' | 'sent' | 'delivered' | 'failed'>,
+  error: MessageFailure | null,
+  now: number,
+): Message => {
+  const { content: _, ...message } = input
+  return {
+    ...message,
+    status,
+    error,
+    attempts: 0,
+    createdAt: now,
+    sendingAt: null,
+    sentAt: status === 'sent' ? (message.whatsappAt ?? now) : null,
+    deliveredAt: status === 'delivered' ? now : null,
+    readAt: null,
+    playedAt: null,
+    failedAt: status === 'failed' ? now : null,
+  }
+}
+
+const toRow = ({ chat, sender, error, ...message }: Message): Omit<MessageRow, 'seq'> => ({
+  ...message,
+  chatPn: chat.pn,
+  chatLid: chat.lid,
+  senderPn: sender.pn,
+  senderLid: sender.lid,
+  errorCode: error?.code ?? null,
+  errorDetail: error?.detail ?? null,
+})
+
+export const createMessageQueries = (db: Db) => {
+  const select = db
+    .select(messageColumns)
+    .from(messages)
+    .where(eq(messages.id, param('id')))
+    .prepare()
+  const selectByWhatsappId = db
+    .select(messageColumns)
+    .from(messages)
+    .where(and(eq(messages.deviceId, param('deviceId')), eq(messages.whatsappId, param('whatsappId'))))
+    .prepare()
+  const insert = db.insert(messages).values(everyColumn(messages)).prepare()
+  const update = db
+    .update(messages)
+    .set(
+      assign(
+        messages,
+        'status',
+        'errorCode',
+        'errorDetail',
+        'attempts',
+        'sendingAt',
+        'sentAt',
+        'deliveredAt',
+        'readAt',
+        'playedAt',
+        'failedAt',
+      ),
+    )
+    .where(eq(messages.id, param('id')))
+    .prepare()
+  const revealed = db
+    .update(messages)
+    .set(assign(messages, 'senderName', 'type', 'text', 'whatsappAt', 'content'))
+    .where(eq(messages.id, param('id')))
+    .prepare()
+
+  const write = (message: Message): void => {
+    const { id, status, errorCode, errorDetail, attempts, ...row } = toRow(message)
+    const { sendingAt, sentAt, deliveredAt, readAt, playedAt, failedAt } = row
+    const times = { sendingAt, sentAt, deliveredAt, readAt, playedAt, failedAt }
+    update.run({ id, status, errorCode, errorDetail, attempts, ...times })
+  }
+
+  return {
+    get: (id: string): Message | undefined => {
+      const row = select.get({ id })
+      return row === undefined ? undefined : toMessage(row)
+    },
+    /** A WhatsApp id is unique only together with chat and sender: mostly one row, sometimes more. */
+    byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] =>
+      selectByWhatsappId.all({ deviceId, whatsappId }).map(toMessage),
+    insert: (message: Message, content: Uint8Array | null): void => {
+      insert.run({ ...toRow(message), content })
+    },
+    /** Writes status, error, attempts and times. */
+    update: write,
+    /** Writes what a message turned out to say. */
+    reveal: (message: Message, content: Uint8Array | null): void => {
+      const { id, senderName, type, text, whatsappAt } = message
+      revealed.run({ id, senderName, type, text, whatsappAt, content })
+      write(message)
+    },
+  }
+}
+
+export type MessageQueries = ReturnType<typeof createMessageQueries>
+
+/** The event of a message, with what a listener needs to know whose and which it is. */
+export const messageEvent = (
+  type: Extract<NewEvent['type'], `message.${string}`>,
+  message: Message,
+  more: Readonly<Record<string, unknown>> = {},
+): NewEvent => ({
+  type,
+  deviceId: message.deviceId,
+  data: { messageId: message.id, chat: partyJid(message.chat), ...more },
+})

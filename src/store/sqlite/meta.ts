@@ -1,0 +1,33 @@
+import { eq } from 'drizzle-orm'
+import type { Store } from '../store.ts'
+import type { Engine } from './engine.ts'
+import { meta } from './schema.ts'
+import { everyColumn, excluded, param, type Db } from './statements.ts'
+
+const networkKey = 'network'
+const probeKey = 'probed_at'
+
+export const createMeta = (db: Db, engine: Engine): Pick<Store, 'claimNetwork' | 'probe'> => {
+  const select = db
+    .select({ value: meta.value })
+    .from(meta)
+    .where(eq(meta.key, param('key')))
+    .prepare()
+  const insert = db.insert(meta).values(everyColumn(meta)).onConflictDoNothing().prepare()
+  const upsert = db
+    .insert(meta)
+    .values(everyColumn(meta))
+    .onConflictDoUpdate({ target: meta.key, set: excluded(meta, 'value') })
+    .prepare()
+  return {
+    claimNetwork: (network) =>
+      engine.write(() => {
+        insert.run({ key: networkKey, value: network })
+        return select.get({ key: networkKey })?.value === 'loopback' ? 'loopback' : 'whatsapp'
+      }),
+    probe: (now) =>
+      engine.write(() => {
+        upsert.run({ key: probeKey, value: String(now) })
+      }),
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The order of the outbox: which message may be claimed next. Of each chat only the oldest open message can be due,
+ * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes.
+ */
+import { and, asc, eq, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
+import { partyJid } from '../../domain/jid.ts'
+import type { Lease } from '../../domain/lease.ts'
+import type { Message, MessageFailure } from '../../domain/message.ts'
+import type { OutboxState } from '../../domain/outbox.ts'
+import { messageColumns, toMessage } from './message-rows.ts'
+import { messages, outbox } from './schema.ts'
+import { assign, everyColumn, param, type Db } from './statements.ts'
+
+export type OutboxRow = typeof outbox.$inferSelect
+
+export const createOutboxQueue = (db: Db) => {
+  const ofDevice = eq(outbox.deviceId, param('deviceId'))
+  const ofChat = and(ofDevice, eq(outbox.chat, param('chat')))
+  const ofMessage = eq(outbox.messageId, param('messageId'))
+  const isOpen = sql`${outbox.state} in ('queued', 'sending')`
+  const isSending = sql`${outbox.state} = 'sending'`
+
+  const insert = db.insert(outbox).values(everyColumn(outbox)).prepare()
+  const select = db.select().from(outbox).where(ofMessage).prepare()
+  const selectByKey = db
+    .select({ messageId: outbox.messageId, requestHash: outbox.requestHash })
+    .from(outbox)
+    .where(and(ofDevice, eq(outbox.idempotencyKey, param('idempotencyKey'))))
+    .prepare()
+  const selectDue = db
+    .select({ message: messageColumns, content: messages.content, chat: outbox.chat })
+    .from(outbox)
+    .innerJoin(messages, eq(messages.id, outbox.messageId))
+    .where(and(ofDevice, lte(outbox.dueAt, param('now'))))
+    .orderBy(asc(outbox.dueAt), asc(outbox.seq))
+    .limit(param('limit'))
+    .prepare()
+  const selectInFlight = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isSending)).prepare()
+  const selectOpen = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isOpen)).limit(1).prepare()
+  const selectOldest = db
+    .select({ seq: outbox.seq, messageId: outbox.messageId, dueAt: outbox.dueAt })
+    .from(outbox)
+    .where(and(ofChat, isOpen))
+    .orderBy(asc(outbox.seq))
+    .limit(1)
+    .prepare()
+  const selectLost = db
+    .select()
+    .from(outbox)
+    .where(and(ofDevice, isSending, or(ne(outbox.owner, param('owner')), ne(outbox.epoch, param('epoch')))))
+    .orderBy(asc(outbox.seq))
+    .prepare()
+  const selectNextDue = db
+    .select({ dueAt: min(outbox.dueAt) })
+    .from(outbox)
+    .where(and(ofDevice, isNotNull(outbox.dueAt)))
+    .prepare()
+  const update = db
+    .update(outbox)
+    .set(
+      assign(
+        outbox,
+        'chat',
+        'state',
+        'dueAt',
+        'owner',
+        'epoch',
+        'attempts',
+        'errorCode',
+        'errorDetail',
+        'updatedAt',
+      ),
+    )
+    .where(ofMessage)
+    .prepare()
+  const setDue = db
+    .update(outbox)
+    .set(assign(outbox, 'dueAt'))
+    .where(eq(outbox.seq, param('seq')))
+    .prepare()
+  const clearDue = db.update(outbox).set({ dueAt: null }).where(and(ofChat, isOpen)).prepare()
+  const moveQueued = db
+    .update(outbox)
+    .set({ chat: sql`${param('to')}`, dueAt: null })
+    .where(and(ofChat, isOpen, sql`${outbox.state} = 'queued'`))
+    .prepare()
+  const moveInFlight = db
+    .update(outbox)
+    .set({ chat: sql`${param('to')}` })
+    .where(and(ofChat, isSending))
+    .prepare()
+
+  const isInFlight = (deviceId: string, chat: string): boolean =>
+    selectInFlight.get({ deviceId, chat }) !== undefined
+
+  /** Gives the turn to the oldest open message of a chat, unless one is in flight or has the turn already. */
+  const giveTurn = (deviceId: string, chat: string, dueAt: number): void => {
+    if (isInFlight(deviceId, chat)) return
+    const oldest = selectOldest.get({ deviceId, chat })
+    if (oldest !== undefined && oldest.dueAt === null) setDue.run({ seq: oldest.seq, dueAt })
+  }
+
+  /** A message leaves the state `sending`, or is settled from elsewhere. */
+  const leave = (
+    row: OutboxRow,
+    chat: string,
+    next: { state: OutboxState; error: MessageFailure | null },
+    now: number,
+  ): void => {
+    update.run({
+      messageId: row.messageId,
+      chat,
+      state: next.state,
+      dueAt: null,
+      owner: null,
+      epoch: null,
+      attempts: row.attempts,
+      errorCode: next.error?.code ?? null,
+      errorDetail: next.error?.detail ?? null,
+      updatedAt: now,
+    })
+  }
+
+  return {
+    get: (messageId: string): OutboxRow | undefined => select.get({ messageId }),
+
+    byKey: (deviceId: string, idempotencyKey: string) => selectByKey.get({ deviceId, idempotencyKey }),
+
+    add: (message: Message, idempotency: { key: string; requestHash: string } | undefined, now: number) => {
+      const chat = partyJid(message.chat)
+      insert.run({
+        messageId: message.id,
+        deviceId: message.deviceId,
+        chat,
+        state: 'queued',
+        dueAt: selectOpen.get({ deviceId: message.deviceId, chat }) === undefined ? now : null,
+        owner: null,
+        epoch: null,
+        attempts: 0,
+        errorCode: null,
+        errorDetail: null,
+        idempotencyKey: idempotency?.key ?? null,
+        requestHash: idempotency?.requestHash ?? null,
+        createdAt: now,
+        updatedAt: now,
+      })
+    },
+
+    /** The messages that may be claimed, longest due first. */
+    due: (deviceId: string, now: number, limit: number) =>
+      selectDue
+        .all({ deviceId, now, limit })
+        .map(({ message, content, chat }) => ({ message: toMessage(message), content, chat })),
+
+    take: (message: Message, chat: string, { owner, epoch }: Lease, now: number): void => {
+      update.run({
+        messageId: message.id,
+        chat,
+        state: 'sending',
+        dueAt: null,
+        owner,
+        epoch,
+        attempts: message.attempts,
+        errorCode: message.error?.code ?? null,
+        errorDetail: message.error?.detail ?? null,
+        updatedAt: now,
+      })
+    },
+
+    /** Messages that are `sending` under another lease than this. */
+    lost: (deviceId: string, { owner, epoch }: Lease): readonly OutboxRow[] =>
+      selectLost.all({ deviceId, owner, epoch }),
+
+    nextDue: (deviceId: string): number | null => selectNextDue.get({ deviceId })?.dueAt ?? null,
+
+    /** No more attempts for this message; the next of its chat has its turn. */
+    settle: (
+      row: OutboxRow,
+      next: { state: Extract<OutboxState, 'sent' | 'failed'>; error: MessageFailure | null },
+      now: number,
+    ): void => {
+      leave(row, row.chat, next, now)
+      giveTurn(row.deviceId, row.chat, now)
+    },
+
+    /** Another attempt at `dueAt`, before all later messages of its chat. */
+    requeue: (
+      row: OutboxRow,
+      message: Message,
+      next: { dueAt: number; error: MessageFailure | null },
+      now: number,
+    ): void => {
+      const chat = partyJid(message.chat)
+      leave(row, chat, { state: 'queued', error: next.error }, now)
+      if (isInFlight(row.deviceId, chat)) return
+      clearDue.run({ deviceId: row.deviceId, chat })
+      const oldest = selectOldest.get({ deviceId: row.deviceId, chat })
+      giveTurn(row.deviceId, chat, oldest?.messageId === row.messageId ? next.dueAt : now)
+    },
+
+    /** Two addresses have turned out to be one chat: their messages become one line, in the order of acceptance. */
+    merge: (deviceId: string, { from, to }: { from: string; to: string }, now: number): void => {
+      if (selectOpen.get({ deviceId, chat: from }) === undefined) return
+      if (!isInFlight(deviceId, to)) moveInFlight.run({ deviceId, chat: from, to })
+      moveQueued.run({ deviceId, chat: from, to })
+      clearDue.run({ deviceId, chat: to })
+      giveTurn(deviceId, to, now)
+    },
+  }
+}
+
+export type OutboxQueue = ReturnType<typeof createOutboxQueue>

@@ -1,0 +1,143 @@
+import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
+import { assert } from '../../domain/errors.ts'
+import { advance, type Message } from '../../domain/message.ts'
+import type { AfterAttempt } from '../../domain/outbox.ts'
+import type { ClaimedMessage, OutboxStore } from '../store.ts'
+import type { AddressQueries } from './addresses.ts'
+import type { DeviceQueries } from './devices.ts'
+import type { Engine } from './engine.ts'
+import type { Fence } from './fence.ts'
+import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import type { OutboxQueue, OutboxRow } from './outbox-queue.ts'
+import type { Tracer } from './trace.ts'
+
+const attemptAudit = (before: Message, after: Message, origin: Origin): NewAuditEntry => ({
+  origin,
+  action: 'message.attempt',
+  target: { kind: 'message', id: after.id },
+  before: { status: before.status, attempts: before.attempts },
+  after: { status: after.status, attempts: after.attempts, error: after.error?.code ?? null },
+})
+
+export const createOutbox = (
+  engine: Engine,
+  {
+    fence,
+    tracer,
+    devices,
+    messages,
+    addresses,
+    queue,
+  }: {
+    fence: Fence
+    tracer: Tracer
+    devices: DeviceQueries
+    messages: MessageQueries
+    addresses: AddressQueries
+    queue: OutboxQueue
+  },
+): OutboxStore => {
+  const messageOf = (id: string): Message => {
+    const message = messages.get(id)
+    assert(message, `message ${id} of the outbox does not exist`)
+    return message
+  }
+
+  /** Writes what an attempt came to on both rows; returns the message as it is now. */
+  const applyAttempt = (row: OutboxRow, before: Message, after: AfterAttempt, now: number): Message => {
+    switch (after.state) {
+      case 'sent': {
+        const message = { ...before, ...advance(before, 'sent', after.at) }
+        messages.update(message)
+        queue.settle(row, { state: 'sent', error: null }, now)
+        tracer.event(messageEvent('message.sent', message, { at: after.at }), now)
+        return message
+      }
+      case 'queued': {
+        const message: Message = { ...before, status: 'queued', error: after.error }
+        messages.update(message)
+        queue.requeue(row, message, { dueAt: after.notBefore, error: after.error }, now)
+        return message
+      }
+      case 'failed': {
+        const message: Message = { ...before, status: 'failed', error: after.error, failedAt: now }
+        messages.update(message)
+        queue.settle(row, { state: 'failed', error: after.error }, now)
+        tracer.event(messageEvent('message.failed', message, { error: after.error }), now)
+        return message
+      }
+    }
+  }
+
+  return {
+    enqueue: ({ message: input, idempotency }, admit, origin, now) =>
+      engine.write(() => {
+        const { deviceId } = input
+        const known = idempotency === undefined ? undefined : queue.byKey(deviceId, idempotency.key)
+        if (known !== undefined) {
+          const kind = known.requestHash === idempotency?.requestHash ? 'repeated' : 'conflict'
+          return { kind, message: messageOf(known.messageId) }
+        }
+        admit(devices.get(deviceId))
+        const message: Message = {
+          ...newMessage(input, 'queued', null, now),
+          chat: addresses.complete(deviceId, input.chat),
+          sender: addresses.complete(deviceId, input.sender),
+        }
+        messages.insert(message, input.content)
+        queue.add(message, idempotency, now)
+        tracer.event(messageEvent('message.queued', message), now)
+        tracer.audit(
+          {
+            origin,
+            action: 'message.enqueue',
+            target: { kind: 'message', id: message.id },
+            before: null,
+            after: { deviceId, status: message.status, type: message.type },
+          },
+          now,
+        )
+        return { kind: 'accepted', message }
+      }),
+
+    claim: (lease, { deviceId, limit }, origin, now) =>
+      engine.write(() => {
+        fence(lease)
+        return queue.due(deviceId, now, limit).map(({ message: before, content, chat }): ClaimedMessage => {
+          assert(content, `message ${before.id} of the outbox has no content`)
+          const attempts = before.attempts + 1
+          const message: Message = { ...before, status: 'sending', attempts, sendingAt: now }
+          messages.update(message)
+          queue.take(message, chat, lease, now)
+          tracer.audit(attemptAudit(before, message, origin), now)
+          return { message, content, attempts }
+        })
+      }),
+
+    record: (lease, messageId, after, origin, now) =>
+      engine.write(() => {
+        fence(lease)
+        const row = queue.get(messageId)
+        if (row?.state !== 'sending') return
+        const before = messageOf(messageId)
+        const message = applyAttempt(row, before, after, now)
+        tracer.audit(attemptAudit(before, message, origin), now)
+      }),
+
+    recover: (lease, deviceId, origin, now) =>
+      engine.write(() => {
+        fence(lease)
+        const lost = queue.lost(deviceId, lease)
+        for (const row of lost) {
+          const before = messageOf(row.messageId)
+          const message: Message = { ...before, status: 'queued' }
+          messages.update(message)
+          queue.requeue(row, message, { dueAt: now, error: message.error }, now)
+          tracer.audit(attemptAudit(before, message, origin), now)
+        }
+        return lost.length
+      }),
+
+    nextDue: (deviceId) => engine.read(() => queue.nextDue(deviceId)),
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * The tables. Plain columns only, so that another dialect can have the same: times are wall-clock ms as integers, ids
+ * are text, JSON is text. Log tables have no foreign keys, since they outlive what they tell of.
+ */
+import { sql } from 'drizzle-orm'
+import {
+  blob,
+  check,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
+import type { Actor, AuditAction, NewAuditEntry } from '../../domain/audit.ts'
+import { deviceStatuses, type Desired, type DeviceStatus, type StatusReason } from '../../domain/device.ts'
+import type { EventType } from '../../domain/event.ts'
+import {
+  messageStatuses,
+  type Direction,
+  type MessageStatus,
+  type MessageType,
+} from '../../domain/message.ts'
+import type { OutboxState } from '../../domain/outbox.ts'
+
+const desiredStates: readonly Desired[] = ['running', 'stopped', 'removed']
+const directions: readonly Direction[] = ['inbound', 'outbound']
+const outboxStates: readonly OutboxState[] = ['queued', 'sending', 'sent', 'failed', 'cancelled']
+
+const oneOf = (column: string, words: readonly string[]) =>
+  sql.raw(`"${column}" in (${words.map((word) => `'${word}'`).join(', ')})`)
+const together = (first: string, ...others: readonly string[]) =>
+  sql.raw(others.map((other) => `("${first}" is null) = ("${other}" is null)`).join(' and '))
+
+export const devices = sqliteTable(
+  'devices',
+  {
+    id: text('id').primaryKey(),
+    desired: text('desired').$type<Desired>().notNull(),
+    generation: integer('generation').notNull(),
+    settledGeneration: integer('settled_generation').notNull(),
+    status: text('status').$type<DeviceStatus>().notNull(),
+    reason: text('reason').$type<StatusReason>(),
+    detail: text('detail'),
+    statusAt: integer('status_at').notNull(),
+    startedAt: integer('started_at').notNull(),
+    notBefore: integer('not_before'),
+    qrText: text('qr_text'),
+    qrDataUrl: text('qr_data_url'),
+    qrExpiresAt: integer('qr_expires_at'),
+    pairingPhone: text('pairing_phone'),
+    pairingRequestedAt: integer('pairing_requested_at'),
+    pairingCode: text('pairing_code'),
+    pairingError: text('pairing_error'),
+    accountPn: text('account_pn'),
+    accountLid: text('account_lid'),
+    pushName: text('push_name'),
+    pairedAt: integer('paired_at'),
+    lastConnectedAt: integer('last_connected_at'),
+    unlinkRequestedAt: integer('unlink_requested_at'),
+    removedAt: integer('removed_at'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    index('devices_unsettled').on(t.id).where(sql`generation > settled_generation`),
+    check('devices_desired', oneOf('desired', desiredStates)),
+    check('devices_status', oneOf('status', deviceStatuses)),
+    check('devices_generation', sql`settled_generation <= generation`),
+    check('devices_qr', together('qr_text', 'qr_data_url', 'qr_expires_at')),
+    check('devices_pairing', together('pairing_phone', 'pairing_requested_at')),
+    check('devices_account', sql`account_pn is not null or (account_lid is null and push_name is null)`),
+  ],
+)
+
+export const statusHistory = sqliteTable(
+  'status_history',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    deviceId: text('device_id').notNull(),
+    at: integer('at').notNull(),
+    status: text('status').$type<DeviceStatus>().notNull(),
+    previous: text('previous').$type<DeviceStatus>(),
+    reason: text('reason').$type<StatusReason>(),
+    detail: text('detail'),
+  },
+  (t) => [
+    index('status_history_by_device').on(t.deviceId, t.seq),
+    check('status_history_status', oneOf('status', deviceStatuses)),
+    check('status_history_previous', sql`previous is null or ${oneOf('previous', deviceStatuses)}`),
+  ],
+)
+
+/** `content` stands last: SQLite reads a row from the front, and a list never needs it. */
+export const messages = sqliteTable(
+  'messages',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    id: text('id').notNull(),
+    deviceId: text('device_id').notNull(),
+    whatsappId: text('whatsapp_id').notNull(),
+    direction: text('direction').$type<Direction>().notNull(),
+    chatPn: text('chat_pn'),
+    chatLid: text('chat_lid'),
+    senderPn: text('sender_pn'),
+    senderLid: text('sender_lid'),
+    senderName: text('sender_name'),
+    type: text('type').$type<MessageType>().notNull(),
+    status: text('status').$type<MessageStatus>().notNull(),
+    errorCode: text('error_code'),
+    errorDetail: text('error_detail'),
+    attempts: integer('attempts').notNull(),
+    whatsappAt: integer('whatsapp_at'),
+    createdAt: integer('created_at').notNull(),
+    sendingAt: integer('sending_at'),
+    sentAt: integer('sent_at'),
+    deliveredAt: integer('delivered_at'),
+    readAt: integer('read_at'),
+    playedAt: integer('played_at'),
+    failedAt: integer('failed_at'),
+    text: text('text'),
+    content: blob('content', { mode: 'buffer' }).$type<Uint8Array>(),
+  },
+  (t) => [
+    uniqueIndex('messages_id').on(t.id),
+    index('messages_by_whatsapp_id').on(t.deviceId, t.whatsappId),
+    index('messages_by_device').on(t.deviceId, t.createdAt),
+    index('messages_by_chat_pn').on(t.deviceId, t.chatPn, t.createdAt),
+    index('messages_by_chat_lid').on(t.deviceId, t.chatLid, t.createdAt).where(sql`chat_lid is not null`),
+    index('messages_by_status').on(t.deviceId, t.status, t.createdAt),
+    index('messages_by_direction').on(t.deviceId, t.direction, t.createdAt),
+    index('messages_without_sender_pn').on(t.deviceId, t.senderLid).where(sql`sender_pn is null`),
+    index('messages_without_sender_lid').on(t.deviceId, t.senderPn).where(sql`sender_lid is null`),
+    check('messages_direction', oneOf('direction', directions)),
+    check('messages_status', oneOf('status', messageStatuses)),
+    check('messages_chat', sql`chat_pn is not null or chat_lid is not null`),
+    check('messages_error', together('error_code', 'error_detail')),
+    check('messages_failed', sql`status <> 'failed' or (error_code is not null and failed_at is not null)`),
+  ],
+)
+
+/**
+ * One row for each message that we send. `chat` is the address by which messages are kept in order. `due_at` is set
+ * only on the one queued message of a chat whose turn it is; the later ones wait without it, and so does the whole
+ * chat while one of its messages is `sending`.
+ */
+export const outbox = sqliteTable(
+  'outbox',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id')
+      .notNull()
+      .references(() => messages.id),
+    deviceId: text('device_id').notNull(),
+    chat: text('chat').notNull(),
+    state: text('state').$type<OutboxState>().notNull(),
+    dueAt: integer('due_at'),
+    owner: text('owner'),
+    epoch: integer('epoch'),
+    attempts: integer('attempts').notNull(),
+    errorCode: text('error_code'),
+    errorDetail: text('error_detail'),
+    idempotencyKey: text('idempotency_key'),
+    requestHash: text('request_hash'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('outbox_message').on(t.messageId),
+    uniqueIndex('outbox_idempotency')
+      .on(t.deviceId, t.idempotencyKey)
+      .where(sql`idempotency_key is not null`),
+    uniqueIndex('outbox_in_flight').on(t.deviceId, t.chat).where(sql`state = 'sending'`),
+    index('outbox_due').on(t.deviceId, t.dueAt).where(sql`due_at is not null`),
+    index('outbox_open').on(t.deviceId, t.chat, t.seq).where(sql`state in ('queued', 'sending')`),
+    check('outbox_state', oneOf('state', outboxStates)),
+    check('outbox_due', sql`due_at is null or state = 'queued'`),
+    check('outbox_sending', sql`(state = 'sending') = (owner is not null) and ${together('owner', 'epoch')}`),
+    check('outbox_error', together('error_code', 'error_detail')),
+    check('outbox_failed', sql`state <> 'failed' or error_code is not null`),
+    check('outbox_idempotency', together('idempotency_key', 'request_hash')),
+  ],
+)
+
+/** Decrypted parts of stanzas; those of one stanza share `stanza_key` and `parts`. */
+export const journal = sqliteTable(
+  'journal',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    deviceId: text('device_id').notNull(),
+    hash: blob('hash', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+    stanzaKey: text('stanza_key').notNull(),
+    part: integer('part').notNull(),
+    parts: integer('parts').notNull(),
+    journaledAt: integer('journaled_at').notNull(),
+    promotedAt: integer('promoted_at'),
+    stanza: text('stanza').notNull(),
+    plaintext: blob('plaintext', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+  },
+  (t) => [
+    uniqueIndex('journal_hash').on(t.deviceId, t.hash),
+    index('journal_pending').on(t.deviceId, t.stanzaKey, t.parts, t.part).where(sql`promoted_at is null`),
+    index('journal_promoted').on(t.deviceId, t.journaledAt).where(sql`promoted_at is not null`),
+    check('journal_part', sql`part >= 0 and part < parts`),
+  ],
+)
+
+export const authCreds = sqliteTable('auth_creds', {
+  deviceId: text('device_id').primaryKey(),
+  creds: text('creds').notNull(),
+  updatedAt: integer('updated_at').notNull(),
+})
+
+export const authKeys = sqliteTable(
+  'auth_keys',
+  {
+    deviceId: text('device_id').notNull(),
+    type: text('type').notNull(),
+    keyId: text('key_id').notNull(),
+    bytes: blob('bytes', { mode: 'buffer' }).$type<Uint8Array>(),
+    json: text('json'),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.deviceId, t.type, t.keyId] }),
+    check('auth_keys_value', sql`(bytes is null) <> (json is null)`),
+  ],
+)
+
+/** Creds (`type` null) and keys that were taken out of use. Never read by the gateway. */
+export const authQuarantine = sqliteTable('auth_quarantine', {
+  seq: integer('seq').primaryKey({ autoIncrement: true }),
+  deviceId: text('device_id').notNull(),
+  at: integer('at').notNull(),
+  reason: text('reason').notNull(),
+  type: text('type'),
+  keyId: text('key_id'),
+  bytes: blob('bytes', { mode: 'buffer' }).$type<Uint8Array>(),
+  json: text('json'),
+})
+
+export const addresses = sqliteTable(
+  'addresses',
+  {
+    deviceId: text('device_id').notNull(),
+    lid: text('lid').notNull(),
+    pn: text('pn').notNull(),
+    learnedAt: integer('learned_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.deviceId, t.lid] }),
+    index('addresses_by_pn').on(t.deviceId, t.pn, t.learnedAt),
+  ],
+)
+
+/** `owner` is null while nobody holds it; the row stays, so that its epoch can only grow. */
+export const leases = sqliteTable(
+  'leases',
+  {
+    name: text('name').primaryKey(),
+    owner: text('owner'),
+    epoch: integer('epoch').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  () => [check('leases_epoch', sql`epoch >= 1`)],
+)
+
+export const events = sqliteTable(
+  'events',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    id: text('id').notNull(),
+    at: integer('at').notNull(),
+    type: text('type').$type<EventType>().notNull(),
+    deviceId: text('device_id').notNull(),
+    data: text('data').notNull(),
+  },
+  (t) => [index('events_by_device').on(t.deviceId, t.seq)],
+)
+
+export const auditEntries = sqliteTable('audit_entries', {
+  seq: integer('seq').primaryKey({ autoIncrement: true }),
+  id: text('id').notNull(),
+  at: integer('at').notNull(),
+  actorKind: text('actor_kind').$type<Actor['kind']>().notNull(),
+  actorId: text('actor_id'),
+  requestId: text('request_id').notNull(),
+  action: text('action').$type<AuditAction>().notNull(),
+  targetKind: text('target_kind').$type<NewAuditEntry['target']['kind']>().notNull(),
+  targetId: text('target_id').notNull(),
+  before: text('before'),
+  after: text('after'),
+})
+
+export const meta = sqliteTable('meta', {
+  key: text('key').primaryKey(),
+  value: text('value').notNull(),
+})

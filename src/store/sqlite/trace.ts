@@ -1,0 +1,38 @@
+import type { NewAuditEntry } from '../../domain/audit.ts'
+import type { NewEvent } from '../../domain/event.ts'
+import { newId } from '../../runtime/ids.ts'
+import { auditEntries, events } from './schema.ts'
+import { everyColumn, type Db } from './statements.ts'
+
+/** Writes what a mutation leaves behind; runs inside its transaction. */
+export interface Tracer {
+  event(event: NewEvent, at: number): void
+  audit(entry: NewAuditEntry, at: number): void
+}
+
+const json = (value: Readonly<Record<string, unknown>> | null): string | null =>
+  value === null ? null : JSON.stringify(value)
+
+export const createTracer = (db: Db): Tracer => {
+  const insertEvent = db.insert(events).values(everyColumn(events)).prepare()
+  const insertAudit = db.insert(auditEntries).values(everyColumn(auditEntries)).prepare()
+  return {
+    event({ type, deviceId, data }, at) {
+      insertEvent.run({ id: newId('evt', at), at, type, deviceId, data: JSON.stringify(data) })
+    },
+    audit({ origin, action, target, before, after }, at) {
+      insertAudit.run({
+        id: newId('aud', at),
+        at,
+        actorKind: origin.actor.kind,
+        actorId: origin.actor.kind === 'connector' ? origin.actor.id : null,
+        requestId: origin.requestId,
+        action,
+        targetKind: target.kind,
+        targetId: target.id,
+        before: json(before),
+        after: json(after),
+      })
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/** The tables as people read them in the `sqlite3` shell: ISO times, one address, no keys, QR texts or pairing codes. */
+import { sql } from 'drizzle-orm'
+import { sqliteView } from 'drizzle-orm/sqlite-core'
+
+const iso = (column: string) =>
+  sql.raw(`strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') as ${column.split('.').at(-1)}`)
+
+export const vDevices = sqliteView('v_devices', {}).as(sql`
+select d.id, d.desired, d.status, d.reason, d.detail, ${iso('d.status_at')},
+  d.account_pn as phone, d.account_lid as lid, d.push_name, d.generation, d.settled_generation,
+  l.owner as connector, ${iso('d.qr_expires_at')}, ${iso('d.pairing_requested_at')}, ${iso('d.not_before')},
+  ${iso('d.started_at')}, ${iso('d.paired_at')}, ${iso('d.last_connected_at')},
+  ${iso('d.unlink_requested_at')}, ${iso('d.removed_at')}, ${iso('d.created_at')}, ${iso('d.updated_at')}
+from devices d left join leases l on l.name = 'device/' || d.id`)
+
+export const vStatusHistory = sqliteView('v_status_history', {}).as(sql`
+select seq, device_id, ${iso('at')}, previous, status, reason, detail from status_history`)
+
+export const vMessages = sqliteView('v_messages', {}).as(sql`
+select seq, id, device_id, direction, coalesce(chat_pn, chat_lid) as chat, coalesce(sender_pn, sender_lid) as sender,
+  sender_name, type, text, status, error_code, error_detail, attempts, ${iso('created_at')}, ${iso('sending_at')},
+  ${iso('sent_at')}, ${iso('delivered_at')}, ${iso('read_at')}, ${iso('played_at')}, ${iso('failed_at')},
+  ${iso('whatsapp_at')}, whatsapp_id
+from messages`)
+
+export const vOutbox = sqliteView('v_outbox', {}).as(sql`
+select seq, message_id, device_id, chat, state, ${iso('due_at')}, attempts, owner, epoch, error_code, error_detail,
+  idempotency_key, ${iso('created_at')}, ${iso('updated_at')}
+from outbox`)
+
+export const vLeases = sqliteView('v_leases', {}).as(sql`
+select name, owner, epoch, ${iso('expires_at')} from leases`)
+
+export const vEvents = sqliteView('v_events', {}).as(sql`
+select seq, id, ${iso('at')}, type, device_id, data from events`)
+
+export const vAuditEntries = sqliteView('v_audit_entries', {}).as(sql`
+select seq, id, ${iso('at')}, actor_kind, actor_id, action, target_kind, target_id, before, after, request_id
+from audit_entries`)

@@ -1,0 +1,24 @@
+import { describe } from 'vitest'
+import { describeAuth } from './conformance/auth.ts'
+import { describeDevices } from './conformance/devices.ts'
+import type { OpenStores } from './conformance/fixtures.ts'
+import { describeInbound } from './conformance/inbound.ts'
+import { describeLeases } from './conformance/leases.ts'
+import { describeLogs } from './conformance/logs.ts'
+import { describeMessages } from './conformance/messages.ts'
+import { describeOutboxProperty } from './conformance/outbox-property.ts'
+import { describeOutbox } from './conformance/outbox.ts'
+
+/** What any store must do, whatever database stands behind it. */
+export const describeStore = (name: string, open: OpenStores): void => {
+  describe(name, () => {
+    describeDevices(open)
+    describeMessages(open)
+    describeOutbox(open)
+    describeOutboxProperty(open)
+    describeAuth(open)
+    describeInbound(open)
+    describeLeases(open)
+    describeLogs(open)
+  })
+}

@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, readdirSync, utimesSync } from 'node:fs'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { openStore, type OpenOptions } from '../../src/store/sqlite/open.ts'
+import type { Store } from '../../src/store/store.ts'
+import { deviceId, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
+import { newFile, newFolder } from './files.ts'
+
+const noticeMaxMs = 500
+/** Sooner than the poll can be counted on: it must have been a poke. */
+const pokeMaxMs = 150
+
+const opened: Store[] = []
+const open = async (options: OpenOptions): Promise<Store> => {
+  const store = await openStore(options)
+  opened.push(store)
+  return store
+}
+
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close()
+})
+
+const count = (store: Store): (() => number) => {
+  let heard = 0
+  store.onChange(() => {
+    heard += 1
+  })
+  return () => heard
+}
+
+const heardWithin = async (heard: () => number, ms: number): Promise<void> => {
+  const before = heard()
+  await expect.poll(heard, { timeout: ms, interval: 5 }).toBeGreaterThan(before)
+}
+
+const sockets = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.sock'))
+
+describe('onChange', () => {
+  it('a commit of another process is noticed', async () => {
+    const file = newFile()
+    const heard = count(await open({ file }))
+    const source = `
+      import { openStore } from ${JSON.stringify(path.join(import.meta.dirname, '../../src/store/sqlite/open.ts'))}
+      const store = await openStore({ file: ${JSON.stringify(file)} })
+      process.stdin.on('data', () => store.probe(1)).on('end', () => store.close())
+      console.log('ready')`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await new Promise((resolve) => {
+      child.stdout.once('data', resolve)
+    })
+    child.stdin.write('go')
+    await heardWithin(heard, noticeMaxMs)
+    child.stdin.end()
+    await new Promise((resolve) => {
+      child.once('exit', resolve)
+    })
+  })
+
+  it('a poke comes before the poll, in both directions', async () => {
+    const file = newFile()
+    const [first, second] = [await open({ file }), await open({ file })]
+    for (const [from, to] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      for (let round = 0; round < 3; round++) {
+        const heard = count(to)
+        await from.probe(round)
+        await heardWithin(heard, pokeMaxMs)
+      }
+    }
+  })
+
+  it('without a poke the poll notices', async () => {
+    const file = newFile()
+    const first = await open({ file, wakeupsDir: newFolder() })
+    const second = await open({ file, wakeupsDir: newFolder() })
+    const heard = count(second)
+    await first.probe(t0)
+    await heardWithin(heard, noticeMaxMs)
+  })
+
+  it('a folder whose path is too long for a socket is served from the temp folder', async () => {
+    const file = path.join(newFolder(), 'long'.repeat(30), 'gateway.db')
+    const [first, second] = [await open({ file }), await open({ file })]
+    expect(sockets(path.dirname(file))).toEqual([])
+    const heard = count(second)
+    await first.probe(t0)
+    await heardWithin(heard, pokeMaxMs)
+  })
+
+  it('a folder that can hold no socket leaves the poll', async () => {
+    const file = newFile()
+    const wakeupsDir = path.join(newFolder(), 'missing')
+    const [first, second] = [await open({ file, wakeupsDir }), await open({ file, wakeupsDir })]
+    const heard = count(second)
+    await first.probe(t0)
+    await heardWithin(heard, noticeMaxMs)
+  })
+
+  it('the socket of a dead process is removed, that of a living one stays', async () => {
+    const folder = newFolder()
+    const dead = path.join(folder, 'wake-1-00000000.sock')
+    const child = spawn(process.execPath, [
+      '-e',
+      `require('node:net').createServer().listen(${JSON.stringify(dead)}, () => console.log('ready'))`,
+    ])
+    await new Promise((resolve) => {
+      child.stdout.once('data', resolve)
+    })
+    child.kill('SIGKILL')
+    await new Promise((resolve) => {
+      child.once('exit', resolve)
+    })
+    utimesSync(dead, 1, 1)
+    const living = createServer()
+    const name = 'wake-1-00000001.sock'
+    await new Promise<void>((resolve) => {
+      living.listen(path.join(folder, name), resolve)
+    })
+    const store = await open({ file: path.join(folder, 'gateway.db') })
+    expect(sockets(folder)).toHaveLength(2)
+    expect(sockets(folder)).toContain(name)
+    await store.close()
+    expect(sockets(folder)).toEqual([name])
+    living.close()
+  })
+
+  it('a verb that changes nothing wakes nobody', async () => {
+    const file = newFile()
+    mkdirSync(path.dirname(file), { recursive: true })
+    const [store, other] = [await open({ file }), await open({ file })]
+    const lease = await store.leases.claim(`device/${deviceId}`, 'c1', leaseTtlMs, t0)
+    if (lease === undefined) throw new Error('the lease was refused')
+    const settled = count(other)
+    await heardWithin(settled, noticeMaxMs)
+    const [own, others] = [count(store), count(other)]
+    const since = performance.now()
+    await expect
+      .poll(
+        async () => {
+          await store.outbox.claim(lease, { deviceId, limit: 1 }, origin, t0)
+          return performance.now() - since
+        },
+        { interval: 20 },
+      )
+      .toBeGreaterThan(noticeMaxMs)
+    // The poll may still tell of the lease itself, once.
+    expect(own() + others()).toBeLessThanOrEqual(1)
+  })
+})
