@@ -1,0 +1,35 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Entropy } from './entropy.ts'
+import type { Faults } from './faults.ts'
+import type { Log } from './log.ts'
+import type { KeyBundle } from './protocol/key-bundle.ts'
+import type { Node } from './protocol/node.ts'
+import type { Account, Companion } from './state/account.ts'
+import type { Directory } from './state/directory.ts'
+import type { Counters } from './stats.ts'
+
+/** A phone as the server sees it. */
+export interface PhonePort {
+  /** Hands it a stanza, in the order of the calls. */
+  deliver(stanza: Node): void
+  /** Its public keys for a stranger, with a one-time key that was not given to anyone before. */
+  takeBundle(): KeyBundle
+  /** Shares its app state key and its history with a companion that logged in for the first time. */
+  startInitialSync(companion: Companion): void
+}
+
+/** What every part of one sandbox shares. There is nothing else: two in a process know nothing of each other. */
+export interface Context {
+  readonly clock: Clock
+  readonly log: Log
+  readonly entropy: Entropy
+  readonly counters: Counters
+  /** By JID; companions that were unlinked stay. */
+  readonly loginsByCompanion: Map<string, number>
+  readonly directory: Directory
+  readonly faults: Faults
+  phone(account: Account): PhonePort
+  nowSeconds(): number
+  /** A fresh id for a stanza of the server's own. */
+  nextId(): string
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { SandboxError } from '../errors.ts'
+
+const textMaxChars = 65_536
+const nameMaxChars = 100
+const idMaxChars = 200
+const countMax = 1_000_000
+const delayMaxMs = 60_000
+
+const id = z.string().min(1).max(idMaxChars)
+const count = z.number().int().min(1).max(countMax).default(1)
+const device = { device: id.optional() }
+const qrText = z.string().min(1)
+
+export const newPhone = z.strictObject({
+  number: z.string().max(idMaxChars),
+  name: z.string().trim().min(1).max(nameMaxChars).optional(),
+})
+
+/** Other members are welcome: a gateway's whole status answer can be piped in. */
+export const scan = z
+  .looseObject({ qr: qrText.nullish(), qrCode: qrText.nullish() })
+  .transform(({ qr, qrCode }) => qr ?? qrCode)
+  .refine((value) => value !== undefined && value !== null, 'send the QR as qr or qrCode')
+  .transform(String)
+
+export const enterCode = z.strictObject({ code: z.string().max(idMaxChars) })
+
+export const newMessage = z.strictObject({
+  to: id,
+  text: z.string().min(1).max(textMaxChars),
+  addressing: z.enum(['pn', 'lid']).optional(),
+})
+
+/** Without a limit all messages are listed, with one the newest. */
+export const messagesQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).default(Number.POSITIVE_INFINITY),
+})
+
+export const read = z.strictObject({ chat: id })
+
+export const fault = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('drop'), ...device }),
+  z.strictObject({ kind: z.literal('freeze'), ...device }),
+  z.strictObject({ kind: z.literal('stream-error'), ...device, code: z.number().int().min(400).max(599) }),
+  z.strictObject({ kind: z.literal('replaced'), ...device }),
+  z.strictObject({ kind: z.literal('logout'), ...device }),
+  z.strictObject({
+    kind: z.literal('reject-upgrade'),
+    status: z.number().int().min(200).max(599).default(503),
+    count,
+  }),
+  z.strictObject({
+    kind: z.literal('reg-refresh'),
+    form: z.enum(['companion_reg_refresh', 'pair-device-rotate-qr']).default('companion_reg_refresh'),
+    qr: qrText.optional(),
+    qrCode: qrText.optional(),
+  }),
+  z.strictObject({ kind: z.literal('passkey') }),
+  z.strictObject({ kind: z.literal('lose-acks'), ...device, count }),
+  z.strictObject({ kind: z.literal('duplicate'), ...device, count }),
+  z.strictObject({
+    kind: z.literal('nack'),
+    ...device,
+    code: z.number().int().min(400).max(599),
+    count,
+  }),
+  z.strictObject({ kind: z.literal('delay'), ...device, ms: z.number().int().min(0).max(delayMaxMs) }),
+  z.strictObject({ kind: z.literal('silent-handshake'), count }),
+])
+
+export type FaultCommand = z.infer<typeof fault>
+
+export const faultKinds: readonly FaultCommand['kind'][] = fault.options.map(
+  (option) => option.shape.kind.value,
+)
+
+const describe = (issue: z.core.$ZodIssue): string =>
+  issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`
+
+/** @throws SandboxError 422 that names each wrong member, and says `hint` */
+export const parseBody = <T>(schema: z.ZodType<T>, body: unknown, hint = ''): T => {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  throw new SandboxError(422, `${parsed.error.issues.map(describe).join('; ')}${hint}`)
+}

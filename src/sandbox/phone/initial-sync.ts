@@ -1,0 +1,78 @@
+import { deflateSync } from 'node:zlib'
+import { proto } from '@whiskeysockets/baileys'
+import type { Context } from '../context.ts'
+import { type Account, jidOf } from '../state/account.ts'
+import type { ChatLog } from './chat-log.ts'
+
+/** Messages of a phone that a newly linked companion gets as history. */
+const historyMessagesMax = 100
+const appStateKeyIdBytes = 6
+const appStateKeyBytes = 32
+const secondMs = 1000
+
+const keyShare = (context: Context, account: Account): proto.IMessage => ({
+  protocolMessage: {
+    type: proto.Message.ProtocolMessage.Type.APP_STATE_SYNC_KEY_SHARE,
+    appStateSyncKeyShare: {
+      keys: [
+        {
+          keyId: {
+            keyId: context.entropy.bytes(`phone ${account.number} app state key id`, appStateKeyIdBytes),
+          },
+          keyData: {
+            keyData: context.entropy.bytes(`phone ${account.number} app state key`, appStateKeyBytes),
+            fingerprint: { rawId: account.rawId, currentIndex: account.lastKeyIndex, deviceIndexes: [0] },
+            timestamp: context.clock.now(),
+          },
+        },
+      ],
+    },
+  },
+})
+
+const history = (context: Context, account: Account, log: ChatLog): proto.IMessage => {
+  const recent = log.messages.filter(({ type }) => type === 'text').slice(-historyMessagesMax)
+  const chats = Map.groupBy(recent, ({ chat }) => chat)
+  const known = [...chats.keys()].flatMap((number) => context.directory.accounts.get(number) ?? [])
+  const sync = proto.HistorySync.encode({
+    syncType: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
+    chunkOrder: 1,
+    progress: 100,
+    conversations: known.map((contact) => ({
+      id: jidOf(contact),
+      name: contact.name,
+      messages: (chats.get(contact.number) ?? []).map((message) => ({
+        message: {
+          key: { remoteJid: jidOf(contact), fromMe: message.sender === account.number, id: message.id },
+          message: { conversation: message.text },
+          messageTimestamp: Math.floor(message.timestamp / secondMs),
+        },
+      })),
+    })),
+    pushnames: known.map((contact) => ({ id: jidOf(contact), pushname: contact.name })),
+    phoneNumberToLidMappings: [account, ...known].map((each) => ({
+      pnJid: jidOf(each),
+      lidJid: jidOf(each, 0, 'lid'),
+    })),
+  }).finish()
+  return {
+    protocolMessage: {
+      type: proto.Message.ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
+      historySyncNotification: {
+        syncType: proto.Message.HistorySyncType.INITIAL_BOOTSTRAP,
+        initialHistBootstrapInlinePayload: deflateSync(sync),
+        chunkOrder: 1,
+        progress: 100,
+      },
+    },
+  }
+}
+
+/**
+ * What a phone sends to a companion right after linking: the key of the app state, then its recent chats inline. Without
+ * the second, Baileys holds all events back for 20 s after its first login.
+ */
+export const initialSyncMessages = (context: Context, account: Account, log: ChatLog): proto.IMessage[] => [
+  keyShare(context, account),
+  history(context, account, log),
+]

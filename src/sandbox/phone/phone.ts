@@ -1,0 +1,317 @@
+import { encodeWAMessage, proto, unpadRandomMax16 } from '@whiskeysockets/baileys'
+import { createLock } from '../../runtime/lock.ts'
+import type { Context, PhonePort } from '../context.ts'
+import { SandboxError } from '../errors.ts'
+import { type Addressing, addressingOf, parseJid } from '../protocol/jid.ts'
+import { isDeviceIdentityValid } from '../protocol/adv.ts'
+import { bundleKeys, readRetryBundle } from '../protocol/key-bundle.ts'
+import { attr, childBytes, children, bytesOf, element, type Node, receiptIds } from '../protocol/node.ts'
+import { retryReceipt } from '../protocol/stanzas.ts'
+import { takeBundle } from '../session/bundles.ts'
+import { routeMessage, routeReceipt } from '../session/router.ts'
+import { type Account, type Device, devicesOf, isSameDevice, jidOf } from '../state/account.ts'
+import { advance, type ChatLog, type ChatMessage, createChatLog } from './chat-log.ts'
+import { describeContent } from './content.ts'
+import { initialSyncMessages } from './initial-sync.ts'
+import { createSignalEngine } from './signal.ts'
+
+/** A simulated phone: device 0 of its account, with Signal sessions of its own. */
+export interface Phone extends PhonePort {
+  readonly account: Account
+  readonly log: ChatLog
+  /** Sends a text to all devices of the recipient and to its own companions; resolves when the server took it. */
+  sendText(to: Account, text: string, addressing: Addressing): Promise<ChatMessage>
+  /** Sends read receipts for what was received in a chat and not read; resolves with how many. */
+  markRead(chat: Account): Promise<number>
+  /** Resolves when everything that was delivered so far is worked off. */
+  idle(): Promise<void>
+}
+
+/** Retry receipts that a phone sends for one message, and times it sends one again. */
+const retriesMax = 5
+/** Messages whose retries are counted; then the oldest are forgotten. */
+const retriesRememberedMax = 10_000
+/** Receipts that are kept of one message. */
+const receiptsMax = 100
+/** Sent messages that a phone can encrypt again. */
+const resendableMax = 10_000
+const registrationIdMax = 16_380
+const messageIdBytes = 16
+const secondMs = 1000
+
+interface Sent {
+  readonly content: proto.IMessage
+  readonly chat: Account
+  readonly isPeer: boolean
+  resends: number
+}
+
+const addressOf = ({ account, device }: Device): string => `${account.number}:${device}`
+
+export const createPhone = (context: Context, account: Account, scope: string): Phone => {
+  const { counters, entropy } = context
+  const self: Device = { account, device: 0 }
+  const inOrder = createLock()
+  const log = createChatLog()
+  const sent = new Map<string, Sent>()
+  const retries = new Map<string, number>()
+  const verified = new Set<string>()
+  const signal = createSignalEngine({
+    identity: account.identity,
+    signedPreKey: entropy.keyPair(`phone ${account.number} signed pre-key`),
+    registrationId:
+      (entropy.bytes(`phone ${account.number} registration`, 2).readUInt16BE() % registrationIdMax) + 1,
+    scope: `${scope} ${account.number}`,
+  })
+
+  const newMessageId = (): string =>
+    entropy.next(`phone ${account.number} message`, messageIdBytes).toString('hex').toUpperCase()
+
+  const encryptFor = async (
+    device: Device,
+    content: proto.IMessage,
+    attrs: Record<string, string> = {},
+  ): Promise<Node | undefined> => {
+    const address = addressOf(device)
+    if (!signal.hasSession(address)) {
+      const bundle = takeBundle(context, device)
+      if (bundle === undefined) return undefined
+      await signal.startSession(address, bundle)
+    }
+    const { type, ciphertext } = await signal.encrypt(address, encodeWAMessage(content))
+    return element('enc', { v: '2', type, ...attrs }, ciphertext)
+  }
+
+  const remember = (id: string, content: proto.IMessage, chat: Account, isPeer: boolean): void => {
+    sent.set(id, { content, chat, isPeer, resends: 0 })
+    const [oldest] = sent.keys()
+    if (sent.size > resendableMax && oldest !== undefined) sent.delete(oldest)
+  }
+
+  const forOwnDevice = (content: proto.IMessage, chat: Account, addressing: Addressing): proto.IMessage => ({
+    deviceSentMessage: { destinationJid: jidOf(chat, 0, addressing), message: content },
+  })
+
+  const sendTextNow = async (to: Account, text: string, addressing: Addressing): Promise<ChatMessage> => {
+    const id = newMessageId()
+    const content: proto.IMessage = { conversation: text }
+    remember(id, content, to, false)
+    const recipients: Node[] = []
+    for (const device of new Set([...devicesOf(to), ...devicesOf(account)])) {
+      if (isSameDevice(device, self)) continue
+      const isOwn = device.account === account
+      const enc = await encryptFor(device, isOwn ? forOwnDevice(content, to, addressing) : content)
+      const jid = jidOf(device.account, device.device, addressing)
+      if (enc !== undefined) recipients.push(element('to', { jid }, [enc]))
+    }
+    counters.messagesFromPhones++
+    const stanza = element('message', { id, to: jidOf(to, 0, addressing), type: 'text' }, [
+      element('participants', {}, recipients),
+    ])
+    const verdict = routeMessage(context, self, stanza)
+    if (verdict.error !== undefined) throw new SandboxError(422, `the server refused it: ${verdict.error}`)
+    const message: ChatMessage = {
+      id,
+      sender: account.number,
+      recipient: to.number,
+      chat: to.number,
+      text,
+      type: 'text',
+      timestamp: verdict.t * secondMs,
+      status: 'sent',
+      receipts: [],
+    }
+    log.add(message)
+    return message
+  }
+
+  /** A message of the phone to one of its own companions that is no chat message: keys, history. */
+  const sendPeer = async (device: Device, content: proto.IMessage): Promise<void> => {
+    const enc = await encryptFor(device, content)
+    if (enc === undefined) return
+    const id = newMessageId()
+    remember(id, content, account, true)
+    const attrs = { id, to: jidOf(account, device.device, 'pn'), type: 'text', category: 'peer' }
+    routeMessage(context, self, element('message', attrs, [enc]))
+  }
+
+  const isSenderProven = (stanza: Node, from: Device): boolean => {
+    if (from.device === 0) return true
+    const companion = context.directory.companion(from)
+    const identity = childBytes(stanza, 'device-identity')
+    if (companion === undefined || identity === undefined) return false
+    const key = `${addressOf(from)} ${identity.toString('base64')}`
+    if (verified.has(key)) return true
+    const isValid = isDeviceIdentityValid(identity, from.account.identity.public, companion.keys.identityKey)
+    if (isValid) verified.add(key)
+    return isValid
+  }
+
+  const decrypt = async (stanza: Node, from: Device): Promise<proto.IMessage> => {
+    const content: proto.IMessage = {}
+    const parts = children(stanza, 'enc')
+    if (parts.length === 0) throw new Error('nothing encrypted in it')
+    for (const enc of parts) {
+      const type = attr(enc, 'type') ?? ''
+      const ciphertext = bytesOf(enc) ?? Buffer.alloc(0)
+      if (type === 'pkmsg' && !isSenderProven(stanza, from)) throw new Error('device identity not proven')
+      const padded = await signal.decrypt(addressOf(from), type, ciphertext)
+      Object.assign(content, proto.Message.decode(unpadRandomMax16(padded)))
+    }
+    return content
+  }
+
+  const askForRetry = (stanza: Node, name: string): void => {
+    const count = (retries.get(name) ?? 0) + 1
+    if (count > retriesMax) return
+    retries.set(name, count)
+    const [oldest] = retries.keys()
+    if (retries.size > retriesRememberedMax && oldest !== undefined) retries.delete(oldest)
+    counters.retryReceiptsFromPhones++
+    const bundle = signal.takeBundle()
+    const { id = '', t = '', from = '' } = stanza.attrs
+    const message = { id, t, to: from, recipient: attr(stanza, 'recipient'), count }
+    routeReceipt(context, self, retryReceipt(message, bundle.registrationId, bundleKeys(bundle)))
+  }
+
+  const show = (stanza: Node, content: proto.IMessage, from: Account, chat: Account): void => {
+    const isOwn = from === account
+    const shown: ChatMessage = {
+      id: stanza.attrs['id'] ?? '',
+      sender: from.number,
+      recipient: isOwn ? chat.number : account.number,
+      chat: chat.number,
+      ...describeContent(content),
+      timestamp: Number(stanza.attrs['t']) * secondMs,
+      status: isOwn ? 'sent' : 'received',
+      receipts: [],
+    }
+    if (!log.add(shown)) counters.duplicates++
+  }
+
+  const onMessage = async (stanza: Node): Promise<void> => {
+    const fromJid = parseJid(attr(stanza, 'from'))
+    const from = context.directory.findDevice(fromJid)
+    const id = attr(stanza, 'id')
+    if (fromJid === undefined || from === undefined || id === undefined) return
+    const name = `${addressOf(from)} ${id}`
+    let content: proto.IMessage
+    try {
+      content = await decrypt(stanza, from)
+    } catch (error) {
+      counters.undecryptable++
+      const reason = error instanceof Error ? error.message : 'unknown'
+      context.log('warn', { phone: account.number, from: attr(stanza, 'from'), id, reason }, 'undecryptable')
+      return askForRetry(stanza, name)
+    }
+    retries.delete(name)
+    const isOwn = from.account === account
+    const to = attr(stanza, 'from')
+    const recipient = attr(stanza, 'recipient')
+    if (attr(stanza, 'category') === 'peer') {
+      return routeReceipt(context, self, element('receipt', { id, to, type: 'peer_msg' }))
+    }
+    const inside = content.deviceSentMessage
+    const chat = isOwn ? context.directory.find(inside?.destinationJid ?? recipient) : from.account
+    if (chat !== undefined) show(stanza, isOwn ? (inside?.message ?? content) : content, from.account, chat)
+    const type = isOwn ? 'sender' : undefined
+    routeReceipt(context, self, element('receipt', { id, to, recipient, type }))
+  }
+
+  const resend = async (receipt: Node, from: Device, addressing: Addressing): Promise<void> => {
+    const id = attr(receipt, 'id') ?? ''
+    const message = sent.get(id)
+    if (message === undefined || message.resends >= retriesMax) return
+    message.resends++
+    const bundle = readRetryBundle(receipt) ?? takeBundle(context, from)
+    if (bundle === undefined) return
+    await signal.startSession(addressOf(from), bundle)
+    const isOwn = from.account === account
+    const { chat, isPeer } = message
+    const content = isOwn && !isPeer ? forOwnDevice(message.content, chat, addressing) : message.content
+    const [retry] = children(receipt, 'retry')
+    const count = (retry === undefined ? undefined : attr(retry, 'count')) ?? '1'
+    const enc = await encryptFor(from, content, { count })
+    if (enc === undefined) return
+    counters.resentByPhones++
+    const attrs = {
+      id,
+      to: jidOf(from.account, from.device, addressing),
+      type: 'text',
+      device_fanout: 'false',
+      recipient: isOwn && !isPeer ? jidOf(chat, 0, addressing) : undefined,
+      category: isPeer ? 'peer' : undefined,
+    }
+    routeMessage(context, self, element('message', attrs, [enc]))
+  }
+
+  const onReceipt = async (receipt: Node): Promise<void> => {
+    const fromJid = parseJid(attr(receipt, 'from'))
+    const from = context.directory.findDevice(fromJid)
+    if (fromJid === undefined || from === undefined) return
+    const type = attr(receipt, 'type') ?? 'delivery'
+    if (type === 'retry') return resend(receipt, from, addressingOf(fromJid))
+    const isOwn = from.account === account
+    const chat = isOwn ? context.directory.find(attr(receipt, 'recipient')) : from.account
+    if (chat === undefined) return
+    for (const id of receiptIds(receipt)) {
+      const message = log.find(chat.number, isOwn ? chat.number : account.number, id)
+      if (message === undefined) continue
+      if (message.receipts.length < receiptsMax) {
+        const at = Number(receipt.attrs['t']) * secondMs
+        message.receipts.push({ device: jidOf(from.account, from.device), type, at })
+      }
+      if (type === 'delivery') advance(message, 'delivered')
+      else if (type === 'read' || type === 'read-self' || type === 'played') advance(message, 'read')
+    }
+  }
+
+  const onStanza = async (stanza: Node): Promise<void> => {
+    try {
+      if (stanza.tag === 'message') await onMessage(stanza)
+      else if (stanza.tag === 'receipt') await onReceipt(stanza)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown'
+      context.log(
+        'error',
+        { phone: account.number, tag: stanza.tag, reason },
+        'phone could not handle a stanza',
+      )
+    }
+  }
+
+  return {
+    account,
+    log,
+    takeBundle: () => signal.takeBundle(),
+    deliver(stanza) {
+      void inOrder(() => onStanza(stanza))
+    },
+    startInitialSync(companion) {
+      void inOrder(async () => {
+        for (const content of initialSyncMessages(context, account, log)) await sendPeer(companion, content)
+      })
+    },
+    sendText: (to, text, addressing) => inOrder(() => sendTextNow(to, text, addressing)),
+    markRead: (chat) =>
+      inOrder(() => {
+        const unread = log.messages.filter(
+          (message) => message.chat === chat.number && message.status === 'received',
+        )
+        const [first, ...rest] = unread
+        if (first === undefined) return 0
+        for (const message of unread) message.status = 'read'
+        const list = rest.map(({ id }) => element('item', { id }))
+        const attrs = {
+          id: first.id,
+          to: jidOf(chat, 0, 'lid'),
+          type: 'read',
+          t: String(context.nowSeconds()),
+        }
+        const content = list.length === 0 ? undefined : [element('list', {}, list)]
+        routeReceipt(context, self, element('receipt', attrs, content))
+        return unread.length
+      }),
+    idle: () => inOrder(() => undefined),
+  }
+}

@@ -1,0 +1,67 @@
+/** What the sandbox has counted since it started. A message here is one stanza to or from one device. */
+export interface Counters {
+  handshakes: number
+  handshakesFailed: number
+  upgradesRejected: number
+  framesRefused: number
+  pairings: number
+  logins: number
+  loginsRefused: number
+  messagesFromCompanions: number
+  messagesToCompanions: number
+  messagesFromPhones: number
+  messagesToPhones: number
+  /** Messages that reached a phone again under the same chat, sender and id. */
+  duplicates: number
+  /** Messages that a phone could not decrypt. */
+  undecryptable: number
+  retryReceiptsFromPhones: number
+  retryReceiptsFromCompanions: number
+  /** Messages that phones encrypted again because a companion asked. */
+  resentByPhones: number
+  receiptsFromCompanions: number
+  /** Acks with an error that companions sent for messages. */
+  nacksFromCompanions: number
+  acksSent: number
+  acksLost: number
+  nacksSent: number
+  offlineDelivered: number
+  /** Stanzas that had been written to an earlier socket and were never confirmed. */
+  redelivered: number
+  /** Stanzas that a full mailbox pushed out. */
+  mailboxDropped: number
+  oneTimePreKeysServed: number
+  /** Pre-key bundles served without a one-time key because none was left. */
+  bundlesWithoutOneTimePreKey: number
+  unknownIqs: number
+}
+
+export const createCounters = (): Counters => ({
+  handshakes: 0,
+  handshakesFailed: 0,
+  upgradesRejected: 0,
+  framesRefused: 0,
+  pairings: 0,
+  logins: 0,
+  loginsRefused: 0,
+  messagesFromCompanions: 0,
+  messagesToCompanions: 0,
+  messagesFromPhones: 0,
+  messagesToPhones: 0,
+  duplicates: 0,
+  undecryptable: 0,
+  retryReceiptsFromPhones: 0,
+  retryReceiptsFromCompanions: 0,
+  resentByPhones: 0,
+  receiptsFromCompanions: 0,
+  nacksFromCompanions: 0,
+  acksSent: 0,
+  acksLost: 0,
+  nacksSent: 0,
+  offlineDelivered: 0,
+  redelivered: 0,
+  mailboxDropped: 0,
+  oneTimePreKeysServed: 0,
+  bundlesWithoutOneTimePreKey: 0,
+  unknownIqs: 0,
+})
