@@ -56,6 +56,7 @@ export const startConnectorService = async (config: Config, log: Log): Promise<S
   const services: Service[] = [{ stop: () => store.close() }]
   try {
     const owner = newId('con', systemClock.now())
+    const dead = new Set<string>()
     const presence = await announceLife(config.dataDir, owner)
     services.push({ stop: () => presence.close() })
     // Only now: what Baileys imports writes to the console while it loads.
@@ -84,9 +85,11 @@ export const startConnectorService = async (config: Config, log: Log): Promise<S
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
         async isDead(other) {
-          const dead = await isKnownDead(config.dataDir, other)
-          if (dead) await forgetDead(config.dataDir, other)
-          return dead
+          if (!dead.has(other) && (await isKnownDead(config.dataDir, other))) {
+            dead.add(other)
+            await forgetDead(config.dataDir, other)
+          }
+          return dead.has(other)
         },
         log,
       }),

@@ -164,7 +164,9 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     const follow = async (): Promise<void> => {
       let input: Input | undefined
       try {
-        input = done?.(await operation)
+        // Not in the call below: an absent `done` would leave the operation without anybody who waits for it.
+        const value = await operation
+        input = done?.(value)
       } catch (error) {
         input = failed(error)
       }
