@@ -1,10 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { ListenError, startApi } from './commands/api.ts'
-import { linkDevice } from './commands/link.ts'
-import { startSandboxService } from './commands/sandbox.ts'
-import { startGateway } from './commands/serve.ts'
-import type { Service } from './commands/service.ts'
+import { ListenError, type Service } from './commands/service.ts'
 import { version } from './commands/version.ts'
 import { type Config, environment, readConfig, UsageError } from './config.ts'
 import { deviceIdPattern, deviceIdRule } from './domain/device.ts'
@@ -90,17 +86,22 @@ const run = async (
 ): Promise<void> => {
   const config: Config = readConfig()
   const log = createLog({ level: config.logLevel, format: config.logFormat, name: command })
+  // Each command loads what it needs and no more: Baileys alone is 60 MB.
   switch (command) {
-    case 'serve':
+    case 'serve': {
+      const { startGateway } = await import('./commands/serve.ts')
       return runService(log, (fail) => startGateway(config, log, fail))
-    case 'api':
+    }
+    case 'api': {
+      const { startApi } = await import('./commands/api.ts')
       return runService(log, () => startApi(config, log))
+    }
     case 'connector': {
-      // Apart from the others, since it loads Baileys.
       const { startConnectorService } = await import('./commands/connector.ts')
       return runService(log, () => startConnectorService(config, log))
     }
-    case 'sandbox':
+    case 'sandbox': {
+      const { startSandboxService } = await import('./commands/sandbox.ts')
       return runService(log, (fail) =>
         startSandboxService(config, log, {
           withGateway: flags.withGateway,
@@ -109,7 +110,9 @@ const run = async (
           onUsageError: fail,
         }),
       )
+    }
     case 'link': {
+      const { linkDevice } = await import('./commands/link.ts')
       const [deviceId = ''] = args
       const abort = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort())

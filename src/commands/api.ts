@@ -7,7 +7,7 @@ import { createApp } from '../http/app.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { openData } from './open-data.ts'
-import { type Service, stopAll } from './service.ts'
+import { ListenError, type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
 
 /** A DELETE waits so long for WhatsApp's word before it answers that the rest follows later. */
@@ -15,11 +15,6 @@ const removeWaitMs = 10_000
 const pairingCodeWaitMs = 20_000
 /** Open requests have this long to end when the server stops. */
 const closeMs = 3_000
-
-/** The port is taken, or may not be used. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError'
-}
 
 const listen = (
   fetch: (request: Request) => Response | Promise<Response>,

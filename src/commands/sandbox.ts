@@ -2,8 +2,7 @@ import path from 'node:path'
 import type { Config } from '../config.ts'
 import type { Log } from '../runtime/log.ts'
 import { startSandbox } from '../sandbox/server.ts'
-import { ListenError } from './api.ts'
-import { type Service, stopAll } from './service.ts'
+import { ListenError, type Service, stopAll } from './service.ts'
 import { supervise } from './supervise.ts'
 
 export interface SandboxCommand {

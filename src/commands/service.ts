@@ -15,3 +15,8 @@ export const stopAll = async (services: readonly Service[]): Promise<void> => {
   }
   if (failures.length > 0) throw new AggregateError(failures, 'not everything stopped cleanly')
 }
+
+/** The port is taken, or may not be used. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
