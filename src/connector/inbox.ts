@@ -1,9 +1,9 @@
 import type { Origin } from '../domain/audit.ts'
-import type { Lease } from '../domain/lease.ts'
+import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
-import type { InboundStore } from '../store/store.ts'
+import type { InboundStore, JournaledStanza } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
 
 export interface InboxOptions {
@@ -35,21 +35,28 @@ const journalKeptMs = 30 * 24 * 60 * 60 * 1000
 export const startInbox = (options: InboxOptions): Inbox => {
   const { inbound, whatsapp, deviceId, lease, clock, origin, log } = options
   let prunedAt = Number.NEGATIVE_INFINITY
+
+  /** One that cannot be stored stays in the journal, and does not hold up the others. */
+  const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<void> => {
+    const now = clock.now()
+    try {
+      const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, now)
+      const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
+      if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
+    } catch (error) {
+      if (!(error instanceof StaleLeaseError))
+        log.error({ device: deviceId, err: error }, 'message was not stored')
+    }
+  }
+
   const loop = startLoop({
     pollMs,
     async tick() {
       const stanzas = await inbound.pending(deviceId, batchSize)
-      const now = clock.now()
-      await Promise.all(
-        stanzas.map(async ({ stanzaKey, stanza, plaintexts }) => {
-          const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, now)
-          const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
-          if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
-        }),
-      )
+      await Promise.all(stanzas.map(promoteOne))
       if (clock.monotonic() - prunedAt > pruneEveryMs) {
         prunedAt = clock.monotonic()
-        await inbound.prune(deviceId, now - journalKeptMs)
+        await inbound.prune(deviceId, clock.now() - journalKeptMs)
       }
       return stanzas.length === batchSize ? 0 : undefined
     },
