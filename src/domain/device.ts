@@ -220,7 +220,6 @@ export const start = (before: Device | undefined, id: string, origin: Origin, no
       reason: 'started',
       detail: null,
       startedAt: now,
-      notBefore: before.reason === 'temporarily_banned' ? before.notBefore : null,
       qr: null,
       pairingCode: null,
     },
@@ -350,7 +349,7 @@ export type Observation = Patch & { readonly events?: readonly NewEvent[] }
 
 /**
  * The connector's word on a device, as a change of its row. When somebody has asked for something new since (another
- * generation), what it says of the status is out of date and left out; the rest are facts.
+ * generation), what it says of the status, or of the end of a removal, is out of date and left out; the rest are facts.
  */
 export const observe = (
   before: Device,
@@ -359,7 +358,7 @@ export const observe = (
   origin: Origin,
   now: number,
 ): DeviceChange => {
-  const { status: _s, reason: _r, detail: _d, qr: _q, pairingCode: _p, ...facts } = patch
+  const { status: _s, reason: _r, detail: _d, qr: _q, pairingCode: _p, removedAt: _a, ...facts } = patch
   const change = request(
     'device.observe',
     before,
@@ -405,5 +404,10 @@ export const shownStatus = ({ device, lease }: DeviceView, now: number): ShownSt
   if (status !== 'waiting_for_scan') return { status, reason, qr: null, at }
   return qr !== null && now < qr.expiresAt + qrGraceMs
     ? { status, reason, qr, at: Math.max(at, device.updatedAt) }
-    : { status: 'connecting', reason, qr: null, at: Math.max(at, qr?.expiresAt ?? 0) }
+    : {
+        status: 'connecting',
+        reason,
+        qr: null,
+        at: qr === null ? at : Math.max(at, qr.expiresAt + qrGraceMs),
+      }
 }

@@ -8,16 +8,16 @@ export interface Jid {
 /** `phone` is a phone-number address (PN), `lid` the address that hides the number. */
 export type JidKind = 'phone' | 'lid' | 'group' | 'status' | 'broadcast' | 'newsletter'
 
-const kindOfServer: Readonly<Record<string, JidKind>> = {
-  's.whatsapp.net': 'phone',
-  'c.us': 'phone',
-  hosted: 'phone',
-  lid: 'lid',
-  'hosted.lid': 'lid',
-  'g.us': 'group',
-  broadcast: 'broadcast',
-  newsletter: 'newsletter',
-}
+const kindOfServer: ReadonlyMap<string, JidKind> = new Map([
+  ['s.whatsapp.net', 'phone'],
+  ['c.us', 'phone'],
+  ['hosted', 'phone'],
+  ['lid', 'lid'],
+  ['hosted.lid', 'lid'],
+  ['g.us', 'group'],
+  ['broadcast', 'broadcast'],
+  ['newsletter', 'newsletter'],
+])
 
 const serverOfKind: Readonly<Record<JidKind, string>> = {
   phone: 's.whatsapp.net',
@@ -40,7 +40,7 @@ const devicePattern = /^\d{1,4}$/
 export const parseJid = (text: string): Jid | undefined => {
   const at = text.indexOf('@')
   if (at < 1) return undefined
-  const kind = kindOfServer[text.slice(at + 1)]
+  const kind = kindOfServer.get(text.slice(at + 1))
   if (kind === undefined) return undefined
   const [name = '', device = '0', ...more] = text.slice(0, at).split(':')
   const user = name.split('_')[0] ?? ''

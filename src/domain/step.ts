@@ -113,11 +113,18 @@ export const createStep = (limits: Limits, random: Random) => {
       unlinkRequestedAt: null,
       account: null,
       pairedAt: null,
+      notBefore: null,
       ...(c.facts.paired
         ? { events: [{ type: 'device.unlinked', deviceId, data: { reason: 'removed' as const } }] }
         : {}),
     }
-    const facts: Facts = { ...c.facts, unlinkRequestedAt: null, paired: false, resumes: false }
+    const facts: Facts = {
+      ...c.facts,
+      unlinkRequestedAt: null,
+      notBefore: null,
+      paired: false,
+      resumes: false,
+    }
     const next: Connection = { ...c, facts, failures: 0, replacements: 0 }
     if (facts.desired === 'removed') {
       return settle(next, { ...cleared, removedAt: now.wall }, [{ kind: 'wipe_credentials' }])
@@ -132,10 +139,12 @@ export const createStep = (limits: Limits, random: Random) => {
   /** Without a socket: decides from the facts alone what comes next. */
   const resume = (c: Connection, deviceId: string, now: Now, reason?: StatusReason): Stepped => {
     const { desired, unlinkRequestedAt, paired, notBefore } = c.facts
+    const banMs = notBefore === null ? 0 : notBefore - now.wall
     if (unlinkRequestedAt !== null) {
-      return paired && now.wall - unlinkRequestedAt < limits.unlinkGiveUpMs
-        ? open(c, undefined, now)
-        : afterUnlink(c, deviceId, now)
+      if (!paired || now.wall - unlinkRequestedAt >= limits.unlinkGiveUpMs) {
+        return afterUnlink(c, deviceId, now)
+      }
+      return banMs > 0 ? wait(c, banMs, 'temporarily_banned', undefined, now) : open(c, undefined, now)
     }
     switch (desired) {
       case 'stopped':
@@ -143,9 +152,7 @@ export const createStep = (limits: Limits, random: Random) => {
       case 'removed':
         return afterUnlink(c, deviceId, now)
       case 'running':
-        if (notBefore !== null && notBefore > now.wall) {
-          return wait(c, notBefore - now.wall, 'temporarily_banned', undefined, now)
-        }
+        if (banMs > 0) return wait(c, banMs, 'temporarily_banned', undefined, now)
         if (!paired && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
         return open(c, reason, now)
     }
@@ -156,7 +163,8 @@ export const createStep = (limits: Limits, random: Random) => {
 
   const onRow = (c: Connection, device: Device, paired: boolean, now: Now): Stepped => {
     const fresh = device.generation !== c.facts.generation
-    const facts = factsOf(device, fresh || c.phase.kind === 'idle' ? paired : c.facts.paired)
+    // The credentials were looked up before this input came: a scan may have been heard of since.
+    const facts = factsOf(device, c.facts.paired || ((fresh || c.phase.kind === 'idle') && paired))
     const next: Connection = {
       ...c,
       facts: { ...facts, resumes: fresh ? false : c.facts.resumes },
@@ -227,11 +235,12 @@ export const createStep = (limits: Limits, random: Random) => {
     if (facts.unlinkRequestedAt !== null) {
       const gone =
         close.origin === 'session' && (close.code === 401 || close.code === 403 || close.code === 406)
-      return gone
-        ? afterUnlink(c, deviceId, now)
-        : close.origin === 'session' && close.code === 515
-          ? open({ ...c, phase: { kind: 'idle' } }, undefined, now)
-          : retry(c, 'connection_lost', undefined, now)
+      if (gone) return afterUnlink(c, deviceId, now)
+      if (close.origin === 'session' && close.code === 515) {
+        return open({ ...c, phase: { kind: 'idle' } }, undefined, now)
+      }
+      // A ban lasts for good-byes too; whatever else it was, only the next login can say whether the link is gone.
+      if (close.origin !== 'session' || close.code !== 402) return retry(c, 'connection_lost', undefined, now)
     }
     const disposition = classifyClose(close, { paired, replacements: c.replacements })
     const { reason } = disposition
@@ -300,6 +309,7 @@ export const createStep = (limits: Limits, random: Random) => {
         ])
       }
       case 'paired': {
+        if (facts.unlinkRequestedAt !== null) return same
         const { pn, lid, pushName } = input.account
         return withPhase({ ...c, facts: { ...facts, paired: true } }, { kind: 'paired', since: now.mono }, [
           observe({
@@ -396,6 +406,9 @@ export const createStep = (limits: Limits, random: Random) => {
       case 'store_failed':
         return hasSocket(c.phase) ? retry(c, 'store_failed', undefined, now) : { connection: c, effects: [] }
       case 'credentials_corrupt':
+        if (!hasSocket(c.phase)) return { connection: c, effects: [] }
+        // Nobody can log in with them to say good-bye: a removal would never end.
+        if (c.facts.unlinkRequestedAt !== null) return afterUnlink(c, deviceId, now)
         return c.facts.paired
           ? halt(c, 'credentials_corrupt', [], `${reasonText.credentials_corrupt} (${input.detail})`)
           : open({ ...c, phase: { kind: 'idle' } }, 'credentials_reset', now, [{ kind: 'wipe_credentials' }])

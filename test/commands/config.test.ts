@@ -1,0 +1,240 @@
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type Config, isLoopback, readConfig, settingNames, UsageError } from '../../src/config.ts'
+
+const key = 'ab'.repeat(32)
+const url = 'ws://127.0.0.1:3100/ws/chat'
+
+const problemsOf = (env: Readonly<Record<string, string>>): readonly string[] => {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof UsageError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('the settings of an empty environment', () => {
+  it('are the defaults', () => {
+    expect(readConfig({})).toEqual({
+      host: '127.0.0.1',
+      port: 3000,
+      dataDir: path.resolve('data'),
+      sandboxPort: 3100,
+      sandboxSeed: undefined,
+      logLevel: 'info',
+      logFormat: process.stdout.isTTY ? 'pretty' : 'json',
+      sendWaitMs: 15_000,
+      pairingTimeoutMs: 600_000,
+      whatsapp: {
+        url: undefined,
+        noiseRootKey: undefined,
+        mediaCaFile: undefined,
+        version: undefined,
+        qrTimeoutMs: undefined,
+        keepAliveMs: 30_000,
+      },
+    } satisfies Config)
+  })
+
+  it('are those of an environment in which every variable is empty', () => {
+    expect(readConfig(Object.fromEntries(settingNames.map((name) => [name, ''])))).toEqual(readConfig({}))
+  })
+
+  it('cannot be changed afterwards', () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true)
+  })
+})
+
+describe('a setting', () => {
+  it('is read from its variable', () => {
+    expect(
+      readConfig({
+        HOST: '0.0.0.0',
+        PORT: '8080',
+        DATA_DIR: '/var/lib/gateway',
+        SANDBOX_PORT: '0',
+        SANDBOX_SEED: 'seven',
+        LOG_LEVEL: 'debug',
+        LOG_FORMAT: 'json',
+        SEND_WAIT_MS: '0',
+        PAIRING_TIMEOUT_MS: '1000',
+        WHATSAPP_URL: url,
+        WHATSAPP_NOISE_ROOT_KEY: key,
+        WHATSAPP_MEDIA_CA: 'ca.pem',
+        WHATSAPP_VERSION: '2.3000.1043857760',
+        WHATSAPP_QR_TIMEOUT_MS: '500',
+        WHATSAPP_KEEPALIVE_MS: '600000',
+      }),
+    ).toEqual({
+      host: '0.0.0.0',
+      port: 8080,
+      dataDir: '/var/lib/gateway',
+      sandboxPort: 0,
+      sandboxSeed: 'seven',
+      logLevel: 'debug',
+      logFormat: 'json',
+      sendWaitMs: 0,
+      pairingTimeoutMs: 1_000,
+      whatsapp: {
+        url,
+        noiseRootKey: key,
+        mediaCaFile: 'ca.pem',
+        version: [2, 3000, 1_043_857_760],
+        qrTimeoutMs: 500,
+        keepAliveMs: 600_000,
+      },
+    } satisfies Config)
+  })
+
+  it.each([
+    ['PORT', '-1', 'PORT must be a whole number from 0 to 65535'],
+    ['PORT', '65536', 'PORT must be a whole number from 0 to 65535'],
+    ['PORT', '3000.5', 'PORT must be a whole number from 0 to 65535'],
+    ['PORT', '0x50', 'PORT must be a whole number from 0 to 65535'],
+    ['PORT', ' 3000', 'PORT must be a whole number from 0 to 65535'],
+    ['SANDBOX_PORT', 'many', 'SANDBOX_PORT must be a whole number from 0 to 65535'],
+    ['LOG_LEVEL', 'verbose', 'LOG_LEVEL must be debug, info, warn or error'],
+    ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be pretty or json'],
+    ['SEND_WAIT_MS', '600001', 'SEND_WAIT_MS must be a whole number from 0 to 600000'],
+    ['SEND_WAIT_MS', '15s', 'SEND_WAIT_MS must be a whole number from 0 to 600000'],
+    ['PAIRING_TIMEOUT_MS', '999', 'PAIRING_TIMEOUT_MS must be a whole number from 1000 to 86400000'],
+    ['WHATSAPP_VERSION', '2.3000', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
+    ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
+    ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
+    ['WHATSAPP_KEEPALIVE_MS', '499', 'WHATSAPP_KEEPALIVE_MS must be a whole number from 500 to 600000'],
+    [
+      'WHATSAPP_URL',
+      'http://127.0.0.1/',
+      'WHATSAPP_URL must be a ws:// or wss:// URL, such as ws://127.0.0.1:3100/ws/chat',
+    ],
+    [
+      'WHATSAPP_URL',
+      '127.0.0.1:3100',
+      'WHATSAPP_URL must be a ws:// or wss:// URL, such as ws://127.0.0.1:3100/ws/chat',
+    ],
+  ])('%s is refused as %j, with what it must be', (name, value, problem) => {
+    expect(problemsOf({ [name]: value })).toEqual([problem])
+  })
+
+  it.each(['abcd', `${key}00`, 'xy'.repeat(32)])('WHATSAPP_NOISE_ROOT_KEY is refused as %s', (value) => {
+    expect(problemsOf({ WHATSAPP_URL: url, WHATSAPP_NOISE_ROOT_KEY: value })).toEqual([
+      'WHATSAPP_NOISE_ROOT_KEY must be 32 bytes in hex (64 digits)',
+    ])
+  })
+
+  const named = (env: Readonly<Record<string, string>>): string[] =>
+    problemsOf(env)
+      .map((problem) => problem.split(' ')[0] ?? '')
+      .toSorted()
+
+  it('that is wrong does not hide the others that are', () => {
+    expect(
+      named({
+        PORT: 'http',
+        LOG_LEVEL: 'loud',
+        SEND_WAIT_MS: 'long',
+        WHATSAPP_VERSION: 'new',
+        WHATSAPP_URL: 'ws://example.com',
+        WHATSAPP_NOISE_ROOT_KEY: 'short',
+      }),
+    ).toEqual([
+      'LOG_LEVEL',
+      'PORT',
+      'SEND_WAIT_MS',
+      'WHATSAPP_NOISE_ROOT_KEY',
+      'WHATSAPP_URL',
+      'WHATSAPP_VERSION',
+    ])
+  })
+
+  it('that is no number does not hide a key and a CA without a server', () => {
+    expect(named({ PORT: 'http', WHATSAPP_NOISE_ROOT_KEY: key, WHATSAPP_MEDIA_CA: 'ca.pem' })).toEqual([
+      'PORT',
+      'WHATSAPP_MEDIA_CA',
+      'WHATSAPP_NOISE_ROOT_KEY',
+    ])
+  })
+
+  // A defect of src/config.ts: zod ends at a word that it does not know, before it compares the variables with each
+  // other. Once that is mended, this test says so by failing: then take `.fails` away.
+  it.fails('that is an unknown word does not hide a key and a CA without a server', () => {
+    expect(named({ LOG_LEVEL: 'loud', WHATSAPP_NOISE_ROOT_KEY: key, WHATSAPP_MEDIA_CA: 'ca.pem' })).toEqual([
+      'LOG_LEVEL',
+      'WHATSAPP_MEDIA_CA',
+      'WHATSAPP_NOISE_ROOT_KEY',
+    ])
+  })
+
+  it('of somebody else is no concern of ours', () => {
+    expect(problemsOf({ PATH: '/bin', WHATSAPP_URI: 'ws://example.com' })).toEqual([])
+  })
+
+  it('is never read back in an error: a value may be a secret', () => {
+    expect(problemsOf({ WHATSAPP_URL: url, WHATSAPP_NOISE_ROOT_KEY: 'secret' }).join()).not.toContain(
+      'secret',
+    )
+  })
+})
+
+describe('a server in place of WhatsApp', () => {
+  it.each([
+    'ws://127.0.0.1:3100/ws/chat',
+    'wss://localhost/ws/chat',
+    'ws://[::1]:3100/ws/chat',
+    'ws://127.9.9.9/',
+    'ws://127.1/',
+  ])('may be at %s', (value) => {
+    expect(problemsOf({ WHATSAPP_URL: value })).toEqual([])
+  })
+
+  it.each([
+    'wss://web.whatsapp.com/ws/chat',
+    'ws://example.com',
+    'ws://localhost.example.com',
+    'ws://127.0.0.1.example.com',
+    'ws://127.0.0.1@example.com',
+    'ws://0.0.0.0:3100',
+    'ws://10.0.0.1',
+    'ws://192.168.1.2',
+    'ws://169.254.169.254',
+    'ws://[::ffff:10.0.0.1]',
+    'ws://[fe80::1]',
+    'ws://128.0.0.1',
+  ])('may not be at %s, since it would read all messages', (value) => {
+    const [problem, ...more] = problemsOf({ WHATSAPP_URL: value })
+    expect(problem).toMatch(/^WHATSAPP_URL only a loopback address .* reads all messages$/)
+    expect(more).toEqual([])
+  })
+
+  it.each(['WHATSAPP_NOISE_ROOT_KEY', 'WHATSAPP_MEDIA_CA'])(
+    'is what %s is for, and it is refused without one',
+    (name) => {
+      const value = name === 'WHATSAPP_MEDIA_CA' ? 'ca.pem' : key
+      expect(problemsOf({ [name]: value })).toEqual([
+        `${name} is refused without WHATSAPP_URL: the real WhatsApp is trusted by its own keys only`,
+      ])
+      expect(problemsOf({ [name]: value, WHATSAPP_URL: url })).toEqual([])
+    },
+  )
+})
+
+describe('a host name', () => {
+  it.each(['localhost', '127.0.0.1', '127.255.255.254', '::1', '[::1]'])('%s is of this machine', (host) => {
+    expect(isLoopback(host)).toBe(true)
+  })
+  it.each([
+    '',
+    '0.0.0.0',
+    '::',
+    '127.0.0.1.example.com',
+    '127.example.com',
+    'localhost.',
+    '10.0.0.1',
+    '::2',
+    '127.0.0',
+  ])('%j is not known to be of this machine', (host) => {
+    expect(isLoopback(host)).toBe(false)
+  })
+})

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it, type TestContext, vi } from 'vitest'
+import type { Service } from '../../src/commands/service.ts'
+import { supervise } from '../../src/commands/supervise.ts'
+import type { Log } from '../../src/runtime/log.ts'
+
+interface Line {
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
+const record = () => {
+  const errors: Line[] = []
+  const quiet = (): void => undefined
+  const log: Log = {
+    debug: quiet,
+    info: quiet,
+    warn: quiet,
+    error: (fields, message) => errors.push({ fields, message }),
+    child: () => log,
+  }
+  return { log, errors }
+}
+
+const supervised = (
+  onTestFinished: TestContext['onTestFinished'],
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) => {
+  const { log, errors } = record()
+  const onUsageError = vi.fn<() => void>()
+  const service: Service = supervise({ args, env, log, onUsageError })
+  onTestFinished(() => service.stop())
+  return { service, errors, onUsageError }
+}
+
+const limit = { timeout: 20_000, interval: 20 }
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject()))
+    })
+  })
+
+describe.concurrent('a child that is supervised', () => {
+  it('is started again whenever it ends, after a wait that grows, until its supervisor is stopped', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const { service, errors } = supervised(onTestFinished, ['--version'])
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThanOrEqual(2), limit)
+    // It waits for its third start now, and must not have it.
+    await service.stop()
+    expect(errors).toHaveLength(2)
+    expect(errors[0]).toMatchObject({
+      message: 'child process ended; it is started again',
+      fields: { child: '--version', code: 0, signal: null },
+    })
+    const waits = errors.slice(0, 2).map(({ fields }) => Number(fields['waitMs']))
+    expect(waits[0]).toBeGreaterThanOrEqual(250)
+    expect(waits[0]).toBeLessThanOrEqual(500)
+    expect(waits[1]).toBeGreaterThanOrEqual(500)
+    expect(waits[1]).toBeLessThanOrEqual(1_000)
+  })
+
+  it('is not started again when a setting of it is wrong', async ({ expect, onTestFinished }) => {
+    const { service, errors, onUsageError } = supervised(onTestFinished, ['api'], { PORT: 'http' })
+    await vi.waitFor(() => expect(onUsageError).toHaveBeenCalledTimes(1), limit)
+    await service.stop()
+    expect(onUsageError).toHaveBeenCalledTimes(1)
+    expect(errors).toEqual([])
+  })
+
+  it('is stopped, and gone, when its supervisor is stopped', async ({ expect, onTestFinished }) => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'supervised-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const port = await freePort()
+    const health = `http://127.0.0.1:${port}/healthz`
+    const { service, errors } = supervised(onTestFinished, ['api'], {
+      PORT: String(port),
+      DATA_DIR: folder,
+      LOG_LEVEL: 'error',
+    })
+    await vi.waitFor(async () => expect((await fetch(health)).status).toBe(200), limit)
+    await service.stop()
+    await expect(fetch(health)).rejects.toThrow(/fetch failed/)
+    expect(errors).toEqual([])
+  })
+})

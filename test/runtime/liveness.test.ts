@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { announceLife, forgetDead, isKnownDead } from '../../src/runtime/liveness.ts'
+
+const moduleUrl = new URL('../../src/runtime/liveness.ts', import.meta.url).href
+
+const newFolder = async (deep = ''): Promise<string> => {
+  const folder = await mkdtemp(path.join(tmpdir(), `alive${deep}-`))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A process of its own that shows that it lives under `name`. */
+const announced = async (folder: string, name: string): Promise<ChildProcess> => {
+  const script = `
+    import { announceLife } from ${JSON.stringify(moduleUrl)}
+    await announceLife(${JSON.stringify(folder)}, ${JSON.stringify(name)})
+    setInterval(() => undefined, 1_000_000)
+    process.send('announced')
+  `
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    }
+  })
+  await once(child, 'message')
+  return child
+}
+
+const kill = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> => {
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  await gone
+}
+
+describe('a process that announced itself', () => {
+  it('is not known dead while it lives', async () => {
+    const folder = await newFolder()
+    await announced(folder, 'con_1')
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+  })
+
+  it('is known dead once it was killed', async () => {
+    const folder = await newFolder()
+    const child = await announced(folder, 'con_1')
+    await kill(child, 'SIGKILL')
+    expect(await isKnownDead(folder, 'con_1')).toBe(true)
+  })
+
+  it('is not known dead while it is frozen, however often one asks', async () => {
+    const folder = await newFolder()
+    const child = await announced(folder, 'con_1')
+    child.kill('SIGSTOP')
+    for (let left = 5; left > 0; left -= 1) expect(await isKnownDead(folder, 'con_1')).toBe(false)
+    child.kill('SIGCONT')
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+  })
+
+  it('is known dead when it was killed while it was frozen', async () => {
+    const folder = await newFolder()
+    const child = await announced(folder, 'con_1')
+    child.kill('SIGSTOP')
+    await kill(child, 'SIGKILL')
+    expect(await isKnownDead(folder, 'con_1')).toBe(true)
+  })
+
+  it('is told from another in the same folder', async () => {
+    const folder = await newFolder()
+    const [first] = await Promise.all([announced(folder, 'con_1'), announced(folder, 'con_2')])
+    await kill(first, 'SIGKILL')
+    expect(await isKnownDead(folder, 'con_1')).toBe(true)
+    expect(await isKnownDead(folder, 'con_2')).toBe(false)
+  })
+
+  it('can live in a folder whose name is too long for a socket', async () => {
+    const folder = await newFolder('-'.padEnd(120, 'x'))
+    const child = await announced(folder, 'con_1')
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+    await kill(child, 'SIGKILL')
+    expect(await isKnownDead(folder, 'con_1')).toBe(true)
+    await forgetDead(folder, 'con_1')
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+  })
+})
+
+describe('a sign of life', () => {
+  it('that was never given says nothing', async () => {
+    expect(await isKnownDead(await newFolder(), 'con_1')).toBe(false)
+    expect(await isKnownDead('/no/such/folder', 'con_1')).toBe(false)
+  })
+
+  it('that was ended says nothing, and leaves no file', async () => {
+    const folder = await newFolder()
+    const presence = await announceLife(folder, 'con_1')
+    expect(existsSync(path.join(folder, 'con_1.alive'))).toBe(true)
+    await presence.close()
+    expect(existsSync(path.join(folder, 'con_1.alive'))).toBe(false)
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+  })
+
+  it('that a dead process has left can be taken away', async () => {
+    const folder = await newFolder()
+    await kill(await announced(folder, 'con_1'), 'SIGKILL')
+    await forgetDead(folder, 'con_1')
+    expect(await isKnownDead(folder, 'con_1')).toBe(false)
+    await expect(forgetDead(folder, 'con_1')).resolves.toBeUndefined()
+  })
+
+  it('cannot be given twice under one name', async () => {
+    const folder = await newFolder()
+    const presence = await announceLife(folder, 'con_1')
+    await expect(announceLife(folder, 'con_1')).rejects.toThrow(/EADDRINUSE/)
+    await presence.close()
+  })
+
+  it('cannot be given in a folder that is not there', async () => {
+    await expect(announceLife('/no/such/folder', 'con_1')).rejects.toThrow()
+  })
+})
