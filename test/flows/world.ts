@@ -109,6 +109,13 @@ export class World {
     return this.gateways.flatMap((gateway) => gateway.lines)
   }
 
+  /** The one that was started last. */
+  get gateway(): Command {
+    const gateway = this.gateways.at(-1)
+    if (gateway === undefined) throw new Error('no gateway was started')
+    return gateway
+  }
+
   run(args: readonly string[], env: Record<string, string> = {}): Command {
     const command = new Command(args, { ...this.environment, ...env })
     this.gateways.push(command)
@@ -164,7 +171,10 @@ export class World {
   }
 
   async messages(device: string, query = ''): Promise<MessageBody[]> {
-    const { body } = await this.api('GET', `/api/devices/${device}/messages?limit=200${query}`)
+    const { body } = await this.api(
+      'GET',
+      `/api/devices/${device}/messages?${query.includes('limit=') ? '' : 'limit=200'}${query}`,
+    )
     return body['messages'] as unknown as MessageBody[]
   }
 
