@@ -47,46 +47,32 @@ const serverUrl = z.string().superRefine((text, context) => {
   }
 })
 
-const schema = z
-  .object({
-    HOST: z.string().min(1).default('127.0.0.1'),
-    PORT: wholeNumber(0, portMax).default(3000),
-    DATA_DIR: z.string().min(1).default('./data'),
-    SANDBOX_PORT: wholeNumber(0, portMax).default(3100),
-    SANDBOX_SEED: z.string().min(1).optional(),
-    LOG_LEVEL: z
-      .enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error')
-      .default('info'),
-    LOG_FORMAT: z.enum(['pretty', 'json'], 'must be pretty or json').optional(),
-    SEND_WAIT_MS: wholeNumber(0, waitMsMax).default(15_000),
-    PAIRING_TIMEOUT_MS: wholeNumber(1_000, pairingMsMax).default(600_000),
-    WHATSAPP_URL: serverUrl.optional(),
-    WHATSAPP_NOISE_ROOT_KEY: z
-      .string()
-      .regex(
-        new RegExp(`^[0-9a-fA-F]{${noiseKeyBytes * 2}}$`),
-        `must be ${noiseKeyBytes} bytes in hex (${noiseKeyBytes * 2} digits)`,
-      )
-      .optional(),
-    WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
-    WHATSAPP_VERSION: z
-      .string()
-      .regex(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')
-      .optional(),
-    WHATSAPP_QR_TIMEOUT_MS: wholeNumber(500, waitMsMax).optional(),
-    WHATSAPP_KEEPALIVE_MS: wholeNumber(500, waitMsMax).default(30_000),
-  })
-  .superRefine((env, context) => {
-    for (const name of ['WHATSAPP_NOISE_ROOT_KEY', 'WHATSAPP_MEDIA_CA'] as const) {
-      if (env[name] !== undefined && env.WHATSAPP_URL === undefined) {
-        context.addIssue({
-          code: 'custom',
-          path: [name],
-          message: 'is refused without WHATSAPP_URL: the real WhatsApp is trusted by its own keys only',
-        })
-      }
-    }
-  })
+const schema = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: wholeNumber(0, portMax).default(3000),
+  DATA_DIR: z.string().min(1).default('./data'),
+  SANDBOX_PORT: wholeNumber(0, portMax).default(3100),
+  SANDBOX_SEED: z.string().min(1).optional(),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
+  LOG_FORMAT: z.enum(['pretty', 'json'], 'must be pretty or json').optional(),
+  SEND_WAIT_MS: wholeNumber(0, waitMsMax).default(15_000),
+  PAIRING_TIMEOUT_MS: wholeNumber(1_000, pairingMsMax).default(600_000),
+  WHATSAPP_URL: serverUrl.optional(),
+  WHATSAPP_NOISE_ROOT_KEY: z
+    .string()
+    .regex(
+      new RegExp(`^[0-9a-fA-F]{${noiseKeyBytes * 2}}$`),
+      `must be ${noiseKeyBytes} bytes in hex (${noiseKeyBytes * 2} digits)`,
+    )
+    .optional(),
+  WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
+  WHATSAPP_VERSION: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')
+    .optional(),
+  WHATSAPP_QR_TIMEOUT_MS: wholeNumber(500, waitMsMax).optional(),
+  WHATSAPP_KEEPALIVE_MS: wholeNumber(500, waitMsMax).default(30_000),
+})
 
 /** All settings of a process, read once. */
 export interface Config {
@@ -123,6 +109,17 @@ const parseVersion = (text: string | undefined): readonly [number, number, numbe
 /** The environment of this process, for a child that is to have the same settings. */
 export const environment = (): NodeJS.ProcessEnv => ({ ...process.env })
 
+/** Keys that would be trusted in place of the real WhatsApp's, with no other server named. */
+const strayTrust = (given: Readonly<Record<string, string | undefined>>): string[] =>
+  given['WHATSAPP_URL'] !== undefined
+    ? []
+    : ['WHATSAPP_NOISE_ROOT_KEY', 'WHATSAPP_MEDIA_CA']
+        .filter((name) => given[name] !== undefined)
+        .map(
+          (name) =>
+            `${name} is refused without WHATSAPP_URL: the real WhatsApp is trusted by its own keys only`,
+        )
+
 /**
  * Reads the settings from the environment; an empty variable counts as absent. Throws UsageError with every problem
  * that there is.
@@ -132,9 +129,11 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     settingNames.map((name) => [name, env[name] === '' ? undefined : env[name]]),
   )
   const parsed = schema.safeParse(given)
-  if (!parsed.success) {
-    throw new UsageError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
-  }
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    ...strayTrust(given),
+  ]
+  if (!parsed.success || problems.length > 0) throw new UsageError(problems)
   const { data } = parsed
   return Object.freeze({
     host: data.HOST,
@@ -146,13 +145,13 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     logFormat: data.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json'),
     sendWaitMs: data.SEND_WAIT_MS,
     pairingTimeoutMs: data.PAIRING_TIMEOUT_MS,
-    whatsapp: {
+    whatsapp: Object.freeze({
       url: data.WHATSAPP_URL,
       noiseRootKey: data.WHATSAPP_NOISE_ROOT_KEY,
       mediaCaFile: data.WHATSAPP_MEDIA_CA,
       version: parseVersion(data.WHATSAPP_VERSION),
       qrTimeoutMs: data.WHATSAPP_QR_TIMEOUT_MS,
       keepAliveMs: data.WHATSAPP_KEEPALIVE_MS,
-    },
+    }),
   })
 }

@@ -13,6 +13,8 @@ export interface Facts {
   readonly paired: boolean
   /** Was it connected before in this generation? Then a new attempt is a reconnect. */
   readonly resumes: boolean
+  /** Whether the row says since when it is linked. */
+  readonly announced: boolean
   /** A pairing code that was asked for and not made yet. */
   readonly codePhone: string | null
 }
@@ -94,6 +96,10 @@ export interface Limits {
   /** After so long without reaching WhatsApp, credentials are wiped though the phone still lists the device. */
   readonly unlinkGiveUpMs: number
   readonly backoff: { readonly baseMs: number; readonly maxMs: number }
+  /** A session that lasts so long ends the count of failed attempts. */
+  readonly stableMs: number
+  /** So many reconnects that WhatsApp asks for are done at once; more in a row wait like failures. */
+  readonly promptReconnectsMax: number
   /** Before the one new try after the credentials were used elsewhere. */
   readonly replacedRetryMs: number
   /** A session that lasts so long shows that nobody else uses the credentials any more. */
@@ -117,6 +123,7 @@ export const factsOf = (device: Device, paired: boolean): Facts => ({
   notBefore: device.notBefore,
   unlinkRequestedAt: device.unlinkRequestedAt,
   paired,
+  announced: device.pairedAt !== null,
   resumes: device.status === 'connected' || device.status === 'reconnecting',
   codePhone:
     device.pairingCode !== null && device.pairingCode.code === null && device.pairingCode.error === null

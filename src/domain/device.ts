@@ -29,8 +29,8 @@ export type StatusReason =
   | 'removed'
   | 'opened'
   | 'qr_shown'
-  | 'paired' // linked; WhatsApp asks for a new connection (515)
-  | 'restart_required' // 515 outside pairing
+  | 'paired' // linked; WhatsApp's request for a new connection is due
+  | 'restart_required' // (515) WhatsApp asks for a new connection, always after a scan
   | 'qr_refs_used_up' // (408 before pairing) a new attempt starts by itself
   | 'pairing_timeout'
   | 'passkey_required'

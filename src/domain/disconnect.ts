@@ -32,6 +32,7 @@ export type Disposition =
 const secondMs = 1_000
 /** How long a temporary ban is taken to last when WhatsApp does not say. */
 const banDefaultMs = 60 * 60 * secondMs
+const banMinMs = 60 * secondMs
 
 /**
  * The close-code table (Baileys `DisconnectReason`; whatsmeow `connectionevents.go` for 402, 403, 405, 406, 409 and
@@ -50,7 +51,7 @@ export const classifyClose = (
   }
   switch (close.code) {
     case 515:
-      return { kind: 'reconnect', reason: paired ? 'restart_required' : 'paired' }
+      return { kind: 'reconnect', reason: 'restart_required' }
     case 401:
       return paired
         ? { kind: 'unlinked', reason: 'logged_out' }
@@ -65,7 +66,10 @@ export const classifyClose = (
       return {
         kind: 'wait',
         reason: 'temporarily_banned',
-        ms: close.expiresInSeconds === undefined ? banDefaultMs : close.expiresInSeconds * secondMs,
+        ms:
+          close.expiresInSeconds === undefined
+            ? banDefaultMs
+            : Math.max(banMinMs, close.expiresInSeconds * secondMs),
       }
     case 405:
       return { kind: 'halt', reason: 'client_outdated' }

@@ -46,8 +46,9 @@ const rejection = (code: number): MessageFailure => ({
 })
 
 /**
- * Decides after an attempt. `attempts` counts this one. An unknown outcome is retried under the same WhatsApp id,
- * bounded in count and age, and then parked as failed with a reason: never under a fresh id.
+ * Decides after an attempt. `attempts` counts this one. An unknown outcome, or a refusal that may pass, is retried under
+ * the same WhatsApp id, bounded in count and age, and then parked as failed with a reason: never under a fresh id. What
+ * never left this machine costs nobody anything, and is bounded in age alone.
  */
 export const afterAttempt = (
   outcome: AttemptOutcome,
@@ -55,11 +56,11 @@ export const afterAttempt = (
   now: number,
   random: Random,
 ): AfterAttempt => {
-  const retry = (error: MessageFailure): AfterAttempt =>
-    attempts >= attemptsMax || now - createdAt >= ageMaxMs
+  const retry = (error: MessageFailure, countMax: number, finalCode: string): AfterAttempt =>
+    attempts >= countMax || now - createdAt >= ageMaxMs
       ? {
           state: 'failed',
-          error: { code: 'unknown_outcome', detail: `given up after ${attempts} attempts: ${error.detail}` },
+          error: { code: finalCode, detail: `given up after ${attempts} attempts: ${error.detail}` },
         }
       : {
           state: 'queued',
@@ -71,13 +72,15 @@ export const afterAttempt = (
       return { state: 'sent', at: outcome.at }
     case 'rejected': {
       const error = rejection(outcome.code)
-      return passingCodes.has(outcome.code) ? retry(error) : { state: 'failed', error }
+      return passingCodes.has(outcome.code)
+        ? retry(error, attemptsMax, error.code)
+        : { state: 'failed', error }
     }
     case 'impossible':
       return { state: 'failed', error: { code: outcome.code, detail: outcome.detail } }
     case 'not_sent':
-      return retry({ code: 'not_sent', detail: outcome.detail })
+      return retry({ code: 'not_sent', detail: outcome.detail }, Number.POSITIVE_INFINITY, 'not_sent')
     case 'unknown':
-      return retry({ code: 'unknown', detail: outcome.detail })
+      return retry({ code: 'unknown', detail: outcome.detail }, attemptsMax, 'unknown_outcome')
   }
 }

@@ -11,7 +11,7 @@ import {
   type SocketInput,
   type Stepped,
 } from './connection.ts'
-import type { Device, Observation, StatusReason } from './device.ts'
+import type { Account, Device, Observation, StatusReason } from './device.ts'
 import { classifyClose, reasonText, type SocketClose } from './disconnect.ts'
 import { unreachable } from './errors.ts'
 
@@ -33,11 +33,19 @@ const hasSocket = (phase: Phase): boolean => {
 const drop = (phase: Phase): Effect[] => (hasSocket(phase) ? [{ kind: 'drop_socket' }] : [])
 const observe = (observation: Observation): Effect => ({ kind: 'observe', observation })
 
+/** That the device is linked now; said once, though a crash may fall between the scan and its row. */
+const linked = ({ pn, lid, pushName }: Account, deviceId: string, now: Now): Observation => ({
+  pairedAt: now.wall,
+  events: [{ type: 'device.linked', deviceId, data: { phone: pn, lid, pushName } }],
+})
+
 /** How an attempt to connect looks from outside; without a reason, the one that the row has stays. */
 const shown = (c: Connection, reason?: StatusReason, detail?: string): Observation => ({
   status: c.facts.resumes ? 'reconnecting' : 'connecting',
   ...(reason === undefined ? {} : { reason, detail: detail ?? reasonText[reason] }),
   qr: null,
+  // A code dies with the attempt that it was made in; one that was only asked for is made in the next.
+  ...(c.facts.paired || c.facts.codePhone !== null ? {} : { pairingCode: null }),
 })
 
 const withPhase = (c: Connection, phase: Phase, effects: readonly Effect[] = []): Stepped => ({
@@ -189,19 +197,26 @@ export const createStep = (limits: Limits, random: Random) => {
   }
 
   const onOpenTick = (c: Connection, phase: Extract<Phase, { kind: 'open' }>, now: Now): Stepped => {
-    const settledIn = now.mono - phase.since >= limits.replacedForgetMs
-    const next: Connection = settledIn ? { ...c, replacements: 0 } : c
+    const lastedMs = now.mono - phase.since
+    const next: Connection = {
+      ...c,
+      failures: lastedMs >= limits.stableMs ? 0 : c.failures,
+      replacements: lastedMs >= limits.replacedForgetMs ? 0 : c.replacements,
+    }
     return !phase.probing && now.mono - phase.lastFrameAt >= limits.silenceMs
       ? withPhase(next, { ...phase, probing: true }, [{ kind: 'probe', timeoutMs: limits.probeTimeoutMs }])
       : { connection: next, effects: [] }
   }
 
   const onTick = (c: Connection, deviceId: string, now: Now): Stepped => {
-    const { phase } = c
-    const pairing = !c.facts.paired && c.facts.unlinkRequestedAt === null && c.facts.desired === 'running'
+    const { phase, facts } = c
+    const idle = phase.kind === 'idle' || phase.kind === 'settled'
+    const pairing = !facts.paired && facts.unlinkRequestedAt === null && facts.desired === 'running'
+    if (pairing && !idle && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
     switch (phase.kind) {
       case 'idle':
       case 'settled':
+      case 'pairing':
         return { connection: c, effects: [] }
       case 'waiting':
         return now.mono >= phase.until
@@ -211,8 +226,6 @@ export const createStep = (limits: Limits, random: Random) => {
         return now.mono - phase.since >= limits.openTimeoutMs
           ? retry(c, 'connect_timeout', undefined, now)
           : { connection: c, effects: [] }
-      case 'pairing':
-        return pairing && pairingIsOver(c, now) ? halt(c, 'pairing_timeout') : { connection: c, effects: [] }
       case 'paired':
         return now.mono - phase.since >= limits.pairedTimeoutMs
           ? retry(c, 'connect_timeout', undefined, now)
@@ -245,8 +258,14 @@ export const createStep = (limits: Limits, random: Random) => {
     const disposition = classifyClose(close, { paired, replacements: c.replacements })
     const { reason } = disposition
     switch (disposition.kind) {
-      case 'reconnect':
-        return open({ ...c, facts: { ...facts, paired }, phase: { kind: 'idle' } }, reason, now)
+      case 'reconnect': {
+        // The one after a scan belongs to linking; any other counts as a failure that is forgiven at first.
+        const failures = phase.kind === 'paired' ? c.failures : c.failures + 1
+        const next: Connection = { ...c, facts: { ...facts, paired } }
+        return failures <= limits.promptReconnectsMax
+          ? open({ ...next, failures, phase: { kind: 'idle' } }, reason, now)
+          : retry(next, reason, describe(reason, close), now)
+      }
       case 'reset': {
         const { connection, effects } = retry({ ...c, phase: { kind: 'idle' } }, reason, undefined, now)
         return { connection, effects: [{ kind: 'wipe_credentials' }, ...effects] }
@@ -295,12 +314,14 @@ export const createStep = (limits: Limits, random: Random) => {
       case 'qr': {
         if (facts.paired || facts.unlinkRequestedAt !== null) return same
         const first = phase.kind === 'opening'
-        return withPhase({ ...c, failures: 0 }, { kind: 'pairing' }, [
+        return withPhase(c, { kind: 'pairing' }, [
           observe({
             status: 'waiting_for_scan',
             reason: 'qr_shown',
             detail: reasonText.qr_shown,
             qr: input.qr,
+            account: null,
+            pairedAt: null,
             events: [{ type: 'device.qr_updated', deviceId, data: { expiresAt: input.qr.expiresAt } }],
           }),
           ...(first && facts.codePhone !== null
@@ -310,8 +331,8 @@ export const createStep = (limits: Limits, random: Random) => {
       }
       case 'paired': {
         if (facts.unlinkRequestedAt !== null) return same
-        const { pn, lid, pushName } = input.account
-        return withPhase({ ...c, facts: { ...facts, paired: true } }, { kind: 'paired', since: now.mono }, [
+        const told: Facts = { ...facts, paired: true, announced: true }
+        return withPhase({ ...c, facts: told }, { kind: 'paired', since: now.mono }, [
           observe({
             status: 'connecting',
             reason: 'paired',
@@ -319,8 +340,7 @@ export const createStep = (limits: Limits, random: Random) => {
             qr: null,
             pairingCode: null,
             account: input.account,
-            pairedAt: now.wall,
-            events: [{ type: 'device.linked', deviceId, data: { phone: pn, lid, pushName } }],
+            ...linked(input.account, deviceId, now),
           }),
         ])
       }
@@ -329,7 +349,7 @@ export const createStep = (limits: Limits, random: Random) => {
           return withPhase(c, { kind: 'unlinking', since: now.mono }, [{ kind: 'unlink' }])
         }
         return withPhase(
-          { ...c, failures: 0, facts: { ...facts, paired: true, resumes: true, notBefore: null } },
+          { ...c, facts: { ...facts, paired: true, resumes: true, announced: true, notBefore: null } },
           { kind: 'open', since: now.mono, lastFrameAt: now.mono, probing: false },
           [
             observe({
@@ -341,6 +361,7 @@ export const createStep = (limits: Limits, random: Random) => {
               notBefore: null,
               account: input.account,
               lastConnectedAt: now.wall,
+              ...(facts.announced ? {} : linked(input.account, deviceId, now)),
             }),
           ],
         )

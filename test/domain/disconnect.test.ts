@@ -16,7 +16,7 @@ const classify = (
 describe('a close with a code from inside the session', () => {
   // code, before pairing, after pairing
   const table = [
-    [515, 'reconnect paired', 'reconnect restart_required'],
+    [515, 'reconnect restart_required', 'reconnect restart_required'],
     [408, 'retry connection_lost', 'retry connection_lost'],
     [428, 'retry connection_lost', 'retry connection_lost'],
     [500, 'retry server_error', 'retry server_error'],

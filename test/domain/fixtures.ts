@@ -32,6 +32,8 @@ export const limits: Limits = {
   backoff: { baseMs: second, maxMs: minute },
   replacedRetryMs: 30 * second,
   replacedForgetMs: 5 * minute,
+  stableMs: 10 * second,
+  promptReconnectsMax: 3,
 }
 
 /** No luck: the longest wait that a backoff allows, less one part in a million. */

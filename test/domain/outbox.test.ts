@@ -55,7 +55,12 @@ describe('after an attempt to send', () => {
     expect(next).toMatchObject({ notBefore: t0 + second })
   })
 
-  it.each(retryable)('it is given up as failed after too many times of %o', (outcome) => {
+  it('what never left this machine is tried again, however often', () => {
+    expect(after({ kind: 'not_sent', detail: 'offline' }, 100 * attemptsMax).state).toBe('queued')
+  })
+
+  const counted = retryable.filter((outcome) => outcome.kind !== 'not_sent')
+  it.each(counted)('it is given up as failed after too many times of %o', (outcome) => {
     expect(after(outcome, attemptsMax - 1).state).toBe('queued')
     expect(after(outcome, attemptsMax)).toMatchObject({ state: 'failed' })
   })

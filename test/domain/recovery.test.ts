@@ -87,10 +87,13 @@ describe('a lost connection', () => {
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60].map((seconds) => seconds * second))
   })
 
-  it('begins with short waits again after a login', () => {
+  it('begins with short waits again after a session that has lasted, and not before', () => {
     const world = online()
-    waitsOf(world, 5)
+    waitsOf(world, 3)
     world.login()
+    expect(waitsOf(world, 1)).toEqual([8 * second])
+    world.login()
+    world.pass(limits.stableMs)
     expect(waitsOf(world, 1)).toEqual([second])
   })
 
@@ -125,6 +128,17 @@ describe('a lost connection', () => {
     world.login()
     world.close(keepAliveLost)
     expect(world.status).toBe('reconnecting/connection_lost')
+  })
+
+  it('reconnects at once on a 515, but waits when one follows the other', () => {
+    const world = online()
+    for (let times = 0; times < limits.promptReconnectsMax; times += 1) {
+      world.close(restartRequired)
+      expect(world.phase).toBe('opening')
+      world.login()
+    }
+    world.close(restartRequired)
+    expect(world.phase).toBe('waiting')
   })
 
   it('reconnects at once on a 515', () => {
