@@ -46,6 +46,8 @@ const bannedInSandbox = new Set([
   'addTransactionCapability',
 ])
 
+const baileys = '@whiskeysockets/baileys'
+
 const packageOf = (specifier) =>
   specifier
     .split('/')
@@ -92,27 +94,49 @@ const imports = {
         context.report({ node, message: `src/${folder} may not import ${target}` })
       }
     }
+    const inSandbox = (node, source) =>
+      folder === 'sandbox' && typeof source === 'string' && packageOf(source) === baileys
     const checkNames = (node) => {
-      if (folder !== 'sandbox' || packageOf(node.source.value) !== '@whiskeysockets/baileys') return
-      for (const s of node.specifiers) {
-        const name = s.type === 'ImportSpecifier' ? s.imported.name : 'default'
-        if (bannedInSandbox.has(name))
-          context.report({ node: s, message: `the sandbox may not import ${name}` })
+      if (!inSandbox(node, node.source?.value)) return
+      if (node.source.value !== baileys) {
+        context.report({ node, message: 'the sandbox may import Baileys by its root only' })
+      }
+      for (const s of node.specifiers ?? []) {
+        const name = (s.type === 'ImportSpecifier' ? s.imported : s.local)?.name
+        const whole = s.type === 'ImportDefaultSpecifier' || s.type === 'ImportNamespaceSpecifier'
+        const banned = whole || bannedInSandbox.has(name)
+        if (banned) context.report({ node: s, message: `the sandbox may not import ${name}` })
       }
     }
+    const checkBoth = (node) => {
+      if (!node.source) return
+      check(node, node.source.value)
+      checkNames(node)
+    }
     return {
-      ImportDeclaration(node) {
-        check(node, node.source.value)
-        checkNames(node)
-      },
+      ImportDeclaration: checkBoth,
+      ExportNamedDeclaration: checkBoth,
       ExportAllDeclaration(node) {
         check(node, node.source.value)
-      },
-      ExportNamedDeclaration(node) {
-        if (node.source) check(node, node.source.value)
+        if (inSandbox(node, node.source.value)) {
+          context.report({ node, message: 'the sandbox may not pass on all of Baileys' })
+        }
       },
       ImportExpression(node) {
-        check(node, node.source.value)
+        const { source } = node
+        const plain = source.type === 'TemplateLiteral' && source.expressions.length === 0
+        const specifier = plain ? source.quasis[0]?.value.cooked : source.value
+        if (typeof specifier !== 'string') {
+          context.report({ node, message: 'an import must name what it imports' })
+          return
+        }
+        check(node, specifier)
+        if (inSandbox(node, specifier)) {
+          context.report({ node, message: 'the sandbox imports Baileys by name, at the top of a file' })
+        }
+      },
+      TSImportType(node) {
+        check(node, node.source?.value ?? node.argument?.literal?.value)
       },
     }
   },

@@ -3,7 +3,17 @@ import pretty from 'pino-pretty'
 import type { Log, LogFormat, LogLevel } from './runtime/log.ts'
 
 /** Fields that must never reach a log, wherever somebody may put them. */
-const secretFields = ['qr', 'qrCode', 'text', 'pairingCode', 'creds', 'key', 'privateKey', 'advSecretKey', 'authorization']
+const secretFields = [
+  'qr',
+  'qrCode',
+  'text',
+  'pairingCode',
+  'creds',
+  'key',
+  'privateKey',
+  'advSecretKey',
+  'authorization',
+]
 
 const wrap = (logger: Logger): Log => ({
   debug: (fields, message) => logger.debug(fields, message),

@@ -32,7 +32,7 @@ const limitsOf = ({ pairingTimeoutMs, whatsapp }: Config): Limits => ({
   unlinkTimeoutMs: 8 * secondMs,
   unlinkGiveUpMs: 7 * dayMs,
   backoff: { baseMs: secondMs, maxMs: 60 * secondMs },
-  stableMs: 10 * secondMs,
+  stableMs: secondMs,
   promptReconnectsMax: 3,
   replacedRetryMs: 30 * secondMs,
   replacedForgetMs: 5 * 60 * secondMs,

@@ -49,6 +49,9 @@ export interface DeviceRunner {
 /** Every frame is a sign of life; more than one a second says nothing new to the state machine. */
 const frameEveryMs = 1_000
 
+/** Rows are told apart by the time of their change, unless they have just changed. */
+const rowSettlesMs = 1_000
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
@@ -76,18 +79,26 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let lastFrameAt = 0
   let inbox: Inbox | undefined
   let lost = false
+  /** What the store has refused to take; it goes with the next observation. */
+  let debt: Observation | undefined
 
-  const queue: Input[] = []
+  const queue: { readonly input: Input; readonly attempt: number | null }[] = []
   let draining: Promise<void> | undefined
 
-  const dispatch = (input: Input): void => {
-    queue.push(input)
+  /** `of` is the attempt that an input belongs to: it counts for nothing once there is another socket. */
+  const dispatch = (input: Input, of: number | null = null): void => {
+    queue.push({ input, attempt: of })
     draining ??= drain().finally(() => {
       draining = undefined
     })
   }
   const drain = async (): Promise<void> => {
-    for (let input = queue.shift(); input !== undefined; input = queue.shift()) {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { input } = next
+      if (next.attempt !== null && next.attempt !== attempt) continue
+      // Without the lease nothing may be done, and nothing written, but to end.
+      if (lost && input.kind !== 'lease_lost') continue
+      if (input.kind === 'tick') await payDebt()
       const before = connection.phase
       const now = { wall: clock.now(), mono: clock.monotonic() }
       const stepped = step(connection, input, deviceId, now)
@@ -149,9 +160,18 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
 
   const record = async (observation: Observation): Promise<void> => {
     const { generation } = connection.facts
+    const events = [...(debt?.events ?? []), ...(observation.events ?? [])]
+    const whole: Observation = { ...debt, ...observation, events }
+    debt = whole
     await store.devices.observe(lease, deviceId, (before) =>
-      observe(before, generation, observation, origin(), clock.now()),
+      observe(before, generation, whole, origin(), clock.now()),
     )
+    debt = undefined
+  }
+
+  /** What could not be written must be, or the row would go on saying what is not true. */
+  const payDebt = async (): Promise<void> => {
+    if (debt !== undefined) await carryOut([{ kind: 'observe', observation: {} }])
   }
 
   /** Runs an operation of the socket beside the queue; its end is an input, unless the socket is another by then. */
@@ -170,7 +190,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       } catch (error) {
         input = failed(error)
       }
-      if (input !== undefined && own === attempt) dispatch(input)
+      if (input !== undefined) dispatch(input, own)
     }
     void follow()
   }
@@ -178,9 +198,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   const openSocket = async (): Promise<void> => {
     await stopping
     const own = ++attempt
-    const tell = (input: Input): void => {
-      if (own === attempt) dispatch(input)
-    }
+    const tell = (input: Input): void => dispatch(input, own)
     try {
       const opened = await whatsapp.open({ deviceId, lease, listener: listenerFor(own, tell) })
       if (own === attempt) socket = opened
@@ -287,7 +305,9 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let rows: Promise<void> = takeOver()
   let seen = { updatedAt: -1, generation: -1 }
   const next = (row: Device): void => {
-    if (row.updatedAt === seen.updatedAt && row.generation === seen.generation) return
+    // A second change in the ms of the first would look the same: a row that is new is given again.
+    const settledRow = clock.now() - row.updatedAt > rowSettlesMs
+    if (settledRow && row.updatedAt === seen.updatedAt && row.generation === seen.generation) return
     seen = row
     rows = rows.then(() => giveRow(row)).catch(failed)
   }

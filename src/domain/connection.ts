@@ -1,4 +1,4 @@
-import type { Account, Device, Observation, Qr, StatusReason } from './device.ts'
+import type { Account, Device, Observation, PairingCode, Qr, StatusReason } from './device.ts'
 import type { SocketClose } from './disconnect.ts'
 
 /** What the row asks for and what is known of its credentials. */
@@ -17,6 +17,8 @@ export interface Facts {
   readonly announced: boolean
   /** A pairing code that was asked for and not made yet. */
   readonly codePhone: string | null
+  /** Whether the row shows a code, or why there is none. */
+  readonly codeMade: boolean
 }
 
 /** Where the connection of one device is. Times named `…At` and `since` are monotonic ms. */
@@ -116,6 +118,9 @@ export interface Stepped {
   readonly effects: readonly Effect[]
 }
 
+const isOpen = (request: PairingCode | null): request is PairingCode =>
+  request !== null && request.code === null && request.error === null
+
 export const factsOf = (device: Device, paired: boolean): Facts => ({
   desired: device.desired,
   generation: device.generation,
@@ -125,10 +130,8 @@ export const factsOf = (device: Device, paired: boolean): Facts => ({
   paired,
   announced: device.pairedAt !== null,
   resumes: device.status === 'connected' || device.status === 'reconnecting',
-  codePhone:
-    device.pairingCode !== null && device.pairingCode.code === null && device.pairingCode.error === null
-      ? device.pairingCode.phone
-      : null,
+  codePhone: isOpen(device.pairingCode) ? device.pairingCode.phone : null,
+  codeMade: device.pairingCode !== null && !isOpen(device.pairingCode),
 })
 
 /** A connection before its first input: the shell gives it the row next. */

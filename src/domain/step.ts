@@ -45,7 +45,7 @@ const shown = (c: Connection, reason?: StatusReason, detail?: string): Observati
   ...(reason === undefined ? {} : { reason, detail: detail ?? reasonText[reason] }),
   qr: null,
   // A code dies with the attempt that it was made in; one that was only asked for is made in the next.
-  ...(c.facts.paired || c.facts.codePhone !== null ? {} : { pairingCode: null }),
+  ...(c.facts.codeMade ? { pairingCode: null } : {}),
 })
 
 const withPhase = (c: Connection, phase: Phase, effects: readonly Effect[] = []): Stepped => ({
@@ -92,7 +92,7 @@ export const createStep = (limits: Limits, random: Random) => {
     now: Now,
     before: readonly Effect[] = [],
   ): Stepped =>
-    withPhase(c, { kind: 'opening', since: now.mono }, [
+    withPhase({ ...c, facts: { ...c.facts, codeMade: false } }, { kind: 'opening', since: now.mono }, [
       ...before,
       ...(c.facts.unlinkRequestedAt === null ? [observe(shown(c, reason))] : []),
       { kind: 'open_socket' },
@@ -381,7 +381,7 @@ export const createStep = (limits: Limits, random: Random) => {
       case 'code_refused': {
         if (facts.codePhone === null) return same
         return {
-          connection: { ...c, facts: { ...facts, codePhone: null } },
+          connection: { ...c, facts: { ...facts, codePhone: null, codeMade: true } },
           effects: [
             observe({
               pairingCode: {

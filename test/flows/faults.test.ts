@@ -14,22 +14,22 @@ afterAll(() => world.close())
 afterEach(async () => {
   await world.clearFaults()
   const { status, body } = await world.api('GET', '/api/devices/dev')
-  if (status === 404 || (body['status'] as unknown) !== 'connected') {
+  if (status === 404 || (body['status'] as unknown) === 'disconnected') {
     await world.api('POST', '/api/devices/dev/start')
-    const shown = await eventually(
-      'connected, or a QR',
-      async () => {
-        const now = await world.status('dev')
-        return (now.status === 'connected' || now.status === 'waiting_for_scan') && now
-      },
-      60_000,
-    )
-    if (shown.status === 'waiting_for_scan') {
-      await world.scan(number, 'dev')
-      await world.untilStatus('dev', 'connected')
-    }
+    await world.untilStatus('dev', 'waiting_for_scan')
+    await world.scan(number, 'dev')
   }
+  await untilStable()
 }, 90_000)
+
+/** A session that has lasted ends the count of failures: else one fault would lengthen the waits of the next. */
+const untilStable = async (): Promise<void> => {
+  await world.untilStatus('dev', 'connected', 60_000)
+  await eventually('the session has lasted', async () => {
+    const { body } = await world.api('GET', '/api/devices/dev')
+    return Date.now() - Date.parse(String(body['lastConnectedAt'])) > 1_500
+  })
+}
 
 /** History rows after `mark`, once the last one is of `status`. */
 const since = (mark: number, status: string, limitMs = 20_000): Promise<HistoryRow[]> =>
@@ -115,6 +115,7 @@ test('a logout sets the credentials aside and says so', async () => {
 
 test('HTTP answers that are not 101 are retried and never cost the credentials', async () => {
   for (const status of [401, 403, 429, 500, 503]) {
+    await untilStable()
     const before = await mark()
     await world.fault('reject-upgrade', { status, count: 1 })
     await world.fault('drop', { device: number })
