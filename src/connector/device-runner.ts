@@ -79,6 +79,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let lastFrameAt = 0
   let inbox: Inbox | undefined
   let lost = false
+  /** The account that the open socket is logged in as. */
+  let ownAddress = ''
   /** What the store has refused to take; it goes with the next observation. */
   let debt: Observation | undefined
 
@@ -145,6 +147,11 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
           done: (code) => ({ kind: 'code_made', code }),
           failed: (error) => ({ kind: 'code_refused', error: messageOf(error) }),
         })
+      case 'cancel_messages': {
+        const error = { code: 'device_removed', detail: 'the device was removed before the message was sent' }
+        await store.outbox.cancelAll(lease, deviceId, error, origin(), clock.now())
+        return
+      }
       case 'wipe_credentials':
         return store.auth.wipe(lease, deviceId, audit('credentials.wipe', null), clock.now())
       case 'quarantine_credentials': {
@@ -219,7 +226,10 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       )
     },
     onPaired: (account) => tell({ kind: 'paired', account }),
-    onOpened: (account) => tell({ kind: 'opened', account }),
+    onOpened: (account) => {
+      ownAddress = account.pn
+      tell({ kind: 'opened', account })
+    },
     onFrame: () => {
       const { phase } = connection
       const now = clock.monotonic()
@@ -228,6 +238,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         tell({ kind: 'frame' })
       }
     },
+    onRestricted: (until) => tell({ kind: 'restricted', until }),
     onPasskeyRequired: () => tell({ kind: 'passkey_required' }),
     onJournaled: () => inbox?.poke(),
     onUndecryptable: async (stanzaKey, promotion) => {
@@ -271,6 +282,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         lease,
         isHeld: () => isHeld(lease),
         socket,
+        ownAddress,
         clock,
         random,
         origin,

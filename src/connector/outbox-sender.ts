@@ -2,7 +2,7 @@ import type { Origin } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { partyJid } from '../domain/jid.ts'
-import { afterAttempt } from '../domain/outbox.ts'
+import { afterAttempt, type AttemptOutcome } from '../domain/outbox.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
@@ -15,6 +15,8 @@ export interface OutboxSenderOptions {
   readonly lease: Lease
   readonly isHeld: () => boolean
   readonly socket: WhatsAppSocket
+  /** The phone-number JID that the socket is logged in as. */
+  readonly ownAddress: string
   readonly clock: Clock
   readonly random: Random
   readonly origin: () => Origin
@@ -33,13 +35,22 @@ const pollMs = 1_000
 
 /** Sends what is due over one open socket: claim, send, record. */
 export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender => {
-  const { outbox, deviceId, lease, isHeld, socket, clock, random, origin, log } = options
+  const { outbox, deviceId, lease, isHeld, socket, ownAddress, clock, random, origin, log } = options
   const inFlight = new Set<Promise<void>>()
 
-  const attempt = async ({ message, content, attempts }: ClaimedMessage): Promise<void> => {
-    const outcome = isHeld()
-      ? await socket.send({ to: partyJid(message.chat), whatsappId: message.whatsappId, content })
-      : { kind: 'not_sent' as const, detail: 'the lease was lost' }
+  const trySend = async ({ message, content }: ClaimedMessage): Promise<AttemptOutcome> => {
+    if (!isHeld()) return { kind: 'not_sent', detail: 'the lease was lost' }
+    const { pn } = message.sender
+    if (pn !== null && pn !== ownAddress) {
+      const detail = `it was accepted for ${pn}, and the device is linked to ${ownAddress} now`
+      return { kind: 'impossible', code: 'other_account', detail }
+    }
+    return socket.send({ to: partyJid(message.chat), whatsappId: message.whatsappId, content })
+  }
+
+  const attempt = async (claimed: ClaimedMessage): Promise<void> => {
+    const { message, attempts } = claimed
+    const outcome = await trySend(claimed)
     const now = clock.now()
     const after = afterAttempt(outcome, { attempts, createdAt: message.createdAt }, now, random)
     log.debug(

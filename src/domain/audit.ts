@@ -24,6 +24,7 @@ export type AuditAction =
   | 'credentials.quarantine'
   | 'message.enqueue'
   | 'message.attempt'
+  | 'message.cancel'
   | 'message.receipt'
   | 'message.receive'
 

@@ -57,6 +57,8 @@ export type SocketInput =
   | { readonly kind: 'probe_failed' }
   | { readonly kind: 'deaf' }
   | { readonly kind: 'passkey_required' }
+  /** WhatsApp lets the account open no new chats until then (wall-clock ms); null when that is over. */
+  | { readonly kind: 'restricted'; readonly until: number | null }
   | { readonly kind: 'code_made'; readonly code: string }
   | { readonly kind: 'code_refused'; readonly error: string }
   | { readonly kind: 'unlink_done'; readonly gone: boolean; readonly detail: string }
@@ -79,6 +81,8 @@ export type Effect =
   | { readonly kind: 'probe'; readonly timeoutMs: number }
   | { readonly kind: 'unlink' }
   | { readonly kind: 'request_code'; readonly phone: string }
+  /** Gives up what was not sent: whoever removed the device does not want it any more. */
+  | { readonly kind: 'cancel_messages' }
   /** Deletes the credentials. */
   | { readonly kind: 'wipe_credentials' }
   /** Sets the credentials aside. */

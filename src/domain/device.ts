@@ -28,6 +28,7 @@ export type StatusReason =
   | 'stopped'
   | 'removed'
   | 'opened'
+  | 'restricted' // connected, but new chats are refused for a while (463)
   | 'qr_shown'
   | 'paired' // linked; WhatsApp's request for a new connection is due
   | 'restart_required' // (515) WhatsApp asks for a new connection, always after a scan

@@ -106,6 +106,7 @@ export const reasonText: Readonly<Record<StatusReason, string>> = {
   stopped: 'the device was stopped; its credentials are kept',
   removed: 'the device was removed',
   opened: 'logged in to WhatsApp',
+  restricted: 'connected, but WhatsApp lets this account open no new chats',
   qr_shown: 'a QR code waits to be scanned',
   paired: 'the phone has linked the device; WhatsApp asks for a new connection',
   restart_required: 'WhatsApp asked for a new connection',

@@ -39,6 +39,16 @@ const linked = ({ pn, lid, pushName }: Account, deviceId: string, now: Now): Obs
   events: [{ type: 'device.linked', deviceId, data: { phone: pn, lid, pushName } }],
 })
 
+const minuteMs = 60_000
+
+const restriction = (until: number | null, now: Now): Observation =>
+  until === null
+    ? { reason: 'opened', detail: null }
+    : {
+        reason: 'restricted',
+        detail: `${reasonText.restricted} for ${Math.ceil((until - now.wall) / minuteMs)} minutes`,
+      }
+
 /** How an attempt to connect looks from outside; without a reason, the one that the row has stays. */
 const shown = (c: Connection, reason?: StatusReason, detail?: string): Observation => ({
   status: c.facts.resumes ? 'reconnecting' : 'connecting',
@@ -135,12 +145,21 @@ export const createStep = (limits: Limits, random: Random) => {
     }
     const next: Connection = { ...c, facts, failures: 0, replacements: 0 }
     if (facts.desired === 'removed') {
-      return settle(next, { ...cleared, removedAt: now.wall }, [{ kind: 'wipe_credentials' }])
+      return settle(next, { ...cleared, removedAt: now.wall }, [
+        { kind: 'cancel_messages' },
+        { kind: 'wipe_credentials' },
+      ])
     }
     const { connection, effects } = resume({ ...next, phase: { kind: 'idle' } }, deviceId, now)
     return {
       connection,
-      effects: [...drop(c.phase), { kind: 'wipe_credentials' }, observe(cleared), ...effects],
+      effects: [
+        ...drop(c.phase),
+        { kind: 'cancel_messages' },
+        { kind: 'wipe_credentials' },
+        observe(cleared),
+        ...effects,
+      ],
     }
   }
 
@@ -374,6 +393,10 @@ export const createStep = (limits: Limits, random: Random) => {
       case 'deaf':
         return phase.kind === 'open'
           ? retry(c, 'connection_lost', 'messages arrived but were not processed in time', now)
+          : same
+      case 'restricted':
+        return phase.kind === 'open'
+          ? { connection: c, effects: [observe(restriction(input.until, now))] }
           : same
       case 'passkey_required':
         return facts.paired ? same : halt(c, 'passkey_required')

@@ -13,7 +13,14 @@ import type { Device, DeviceChange, DeviceView, StatusReason, DeviceStatus } fro
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
-import type { Direction, Message, MessageStatus, MessageType, ReceiptStatus } from '../domain/message.ts'
+import type {
+  Direction,
+  Message,
+  MessageFailure,
+  MessageStatus,
+  MessageType,
+  ReceiptStatus,
+} from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
@@ -156,6 +163,17 @@ export interface OutboxStore {
   record(lease: Lease, messageId: string, after: AfterAttempt, origin: Origin, now: number): Promise<void>
   /** Messages that an earlier epoch left `sending`: their fate is unknown; they are queued again under the same id. */
   recover(lease: Lease, deviceId: string, origin: Origin, now: number): Promise<number>
+  /**
+   * Gives up all messages of a device that are not sent yet: each becomes `failed` with this error and its outbox row
+   * `cancelled`. Resolves with how many there were.
+   */
+  cancelAll(
+    lease: Lease,
+    deviceId: string,
+    error: MessageFailure,
+    origin: Origin,
+    now: number,
+  ): Promise<number>
   /** When the next queued message of the device is due, in ms; null when there is none. */
   nextDue(deviceId: string): Promise<number | null>
 }

@@ -81,6 +81,12 @@ const accountOf = (me: { id: string; lid?: string; name?: string } | undefined):
   pushName: me?.name === undefined || me.name === '~' ? null : me.name,
 })
 
+/** How long WhatsApp Web takes a restriction without an end to last (Baileys, messages-recv.ts). */
+const restrictionDefaultMs = 60_000
+
+const endOf = (lock: { isActive?: boolean; timeEnforcementEnds?: Date }, now: number): number | null =>
+  lock.isActive === true ? (lock.timeEnforcementEnds?.getTime() ?? now + restrictionDefaultMs) : null
+
 /**
  * Makes every listener that Baileys has put on the socket safe: a throw or a rejection (one bad byte from the server
  * is enough) would end the process, and here it ends this socket alone.
@@ -287,6 +293,8 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       if (dropped) return
       if (update.qr !== undefined) qrs.fromBaileys(update.qr)
       if (update.isNewLogin === true) listener.onPaired(accountOf(creds.me))
+      if (update.reachoutTimeLock !== undefined)
+        listener.onRestricted(endOf(update.reachoutTimeLock, clock.now()))
       if (update.connection === 'open') listener.onOpened(accountOf(creds.me))
       if (update.connection === 'close') closed(readClose(update.lastDisconnect?.error))
     })

@@ -23,6 +23,8 @@ export interface SocketListener {
   /** A frame came from the server: it lives. */
   readonly onFrame: () => void
   readonly onPasskeyRequired: () => void
+  /** New chats are refused until then (wall-clock ms); null when that is over. */
+  readonly onRestricted: (until: number | null) => void
   /** Something was decrypted and is in the journal. */
   readonly onJournaled: () => void
   /** A stanza that cannot be read; it becomes a message that says so. */

@@ -45,7 +45,7 @@ describe('the removal of a device that is online', () => {
     expect(world.effectKinds()).toEqual(['unlink'])
     expect(world.credentials).toBe('paired')
     world.feed({ kind: 'unlink_done', gone: true, detail: '' })
-    expect(world.effectKinds()).toEqual(['drop_socket', 'wipe_credentials', 'observe'])
+    expect(world.effectKinds()).toEqual(['drop_socket', 'cancel_messages', 'wipe_credentials', 'observe'])
     expectRemoved(world)
     expect(unlinkedEvents(world)).toEqual([{ reason: 'removed' }])
   })
@@ -184,6 +184,7 @@ describe('a start after a removal', () => {
     world.feed({ kind: 'unlink_done', gone: true, detail: '' })
     expect(world.effectKinds()).toEqual([
       'drop_socket',
+      'cancel_messages',
       'wipe_credentials',
       'observe',
       'observe',

@@ -106,6 +106,8 @@ export const inputs = {
   frame: () => ({ kind: 'frame' }),
   probe_failed: () => ({ kind: 'probe_failed' }),
   deaf: () => ({ kind: 'deaf' }),
+  restricted: () => ({ kind: 'restricted', until: now.wall + 90 * second }),
+  'a restriction that ended': () => ({ kind: 'restricted', until: null }),
   passkey_required: () => ({ kind: 'passkey_required' }),
   'a code that nobody asked for': () => ({ kind: 'code_made', code: 'ABCD1234' }),
   'a refusal of a code that nobody asked for': () => ({ kind: 'code_refused', error: 'no' }),
@@ -129,6 +131,8 @@ const effectText = (effect: Effect): string => {
       return 'open'
     case 'drop_socket':
       return 'drop'
+    case 'cancel_messages':
+      return 'cancel'
     case 'wipe_credentials':
       return 'wipe'
     case 'quarantine_credentials':

@@ -10,7 +10,7 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     'the same row': 'opening: says connecting/=, open',
     'start again': 'opening: says connecting/=, open',
     stop: 'settled: settles disconnected/stopped',
-    remove: 'settled: wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+    remove: 'settled: cancel, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'a pairing code is asked for': 'opening: says connecting/=, open',
   },
   'idle, paired': {
@@ -23,7 +23,7 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
   'waiting, unpaired': {
     'start again': 'opening: says connecting/=, open',
     stop: 'settled: settles disconnected/stopped',
-    remove: 'settled: wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+    remove: 'settled: cancel, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'a pairing code is asked for': 'waiting',
     shutdown: 'idle',
     lease_lost: 'idle',
@@ -47,7 +47,7 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
   'opening, unpaired': {
     'start again': 'opening: drop, says connecting/=, open',
     stop: 'settled: drop, settles disconnected/stopped',
-    remove: 'settled: drop, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+    remove: 'settled: drop, cancel, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'a pairing code is asked for': 'opening',
     shutdown: 'idle: drop, says connecting/connector_stopped',
     lease_lost: 'idle: drop',
@@ -94,11 +94,11 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     lease_lost: 'idle: drop',
     store_failed: 'waiting: drop',
     credentials_corrupt:
-      'settled: drop, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+      'settled: drop, cancel, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     opened: 'unlinking: unlink',
     'closed: 515': 'opening: open',
     'closed: 401':
-      'settled: drop, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+      'settled: drop, cancel, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'closed: 440': 'waiting: drop',
     'closed: 402': 'waiting: drop, says notBefore',
     'closed: 405': 'waiting: drop',
@@ -108,7 +108,7 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
   pairing: {
     'start again': 'opening: drop, says connecting/=, open',
     stop: 'settled: drop, settles disconnected/stopped',
-    remove: 'settled: drop, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+    remove: 'settled: drop, cancel, wipe, settles account+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'a pairing code is asked for': 'pairing: code 4915123456789',
     shutdown: 'idle: drop, says connecting/connector_stopped',
     lease_lost: 'idle: drop',
@@ -158,6 +158,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     paired: 'paired: says connecting/paired',
     opened: 'open: says connected/opened',
     frame: 'open',
+    restricted: 'open: says detail+reason',
+    'a restriction that ended': 'open: says detail+reason',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'opening: says reconnecting/restart_required, open',
     'closed: 401':
@@ -181,6 +183,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     opened: 'open: says connected/opened',
     frame: 'open',
     probe_failed: 'waiting: drop, says reconnecting/connection_lost',
+    restricted: 'open: says detail+reason',
+    'a restriction that ended': 'open: says detail+reason',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'opening: says reconnecting/restart_required, open',
     'closed: 401':
@@ -200,14 +204,14 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     lease_lost: 'idle: drop',
     store_failed: 'waiting: drop',
     credentials_corrupt:
-      'settled: drop, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+      'settled: drop, cancel, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     opened: 'unlinking: unlink',
     'unlinked as asked':
-      'settled: drop, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+      'settled: drop, cancel, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'not unlinked in time': 'waiting: drop',
     'closed: 515': 'opening: open',
     'closed: 401':
-      'settled: drop, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
+      'settled: drop, cancel, wipe, settles account+events+notBefore+pairedAt+qr+removedAt+unlinkRequestedAt',
     'closed: 440': 'waiting: drop',
     'closed: 402': 'waiting: drop, says notBefore',
     'closed: 405': 'waiting: drop',

@@ -164,6 +164,8 @@ export class World {
       case 'drop_socket':
         this.socketOpen = false
         return
+      case 'cancel_messages':
+        return
       case 'wipe_credentials':
         this.credentials = 'none'
         return

@@ -156,11 +156,23 @@ test('stop keeps the credentials, start logs in without a scan, restart too', as
   expect((await world.history('stopper')).filter((row) => row.status === 'waiting_for_scan')).toHaveLength(1)
 })
 
-test('start after delete needs a new scan', async () => {
+test('start after delete needs a new scan, and what was not sent before is not sent after', async () => {
   await world.link('again', '15550361')
+  await world.createPhone('15550369')
+  await world.api('POST', '/api/devices/again/stop')
+  const late = await world.api(
+    'POST',
+    '/api/devices/again/send',
+    { to: '15550369', message: 'too late' },
+    { Prefer: 'respond-async' },
+  )
+  expect(late.status).toBe(202)
   expect((await world.api('DELETE', '/api/devices/again')).status).toBe(200)
   await world.api('POST', '/api/devices/again/start')
   await world.untilStatus('again', 'waiting_for_scan')
   expect((await world.scan('15550361', 'again')).status).toBe(200)
   await world.untilStatus('again', 'connected')
+  const { body } = await world.api('GET', `/api/messages/${String(late.body['id'])}`)
+  expect(body).toMatchObject({ status: 'failed', error: { code: 'device_removed' } })
+  expect(await world.phoneMessages('15550369')).toEqual([])
 })

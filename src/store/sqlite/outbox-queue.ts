@@ -50,6 +50,13 @@ export const createOutboxQueue = (db: Db) => {
     .where(and(ofDevice, isSending, or(ne(outbox.owner, param('owner')), ne(outbox.epoch, param('epoch')))))
     .orderBy(asc(outbox.seq))
     .prepare()
+  const selectOpenRows = db
+    .select()
+    .from(outbox)
+    .where(and(ofDevice, isOpen))
+    .orderBy(asc(outbox.seq))
+    .limit(param('limit'))
+    .prepare()
   const selectNextDue = db
     .select({ dueAt: min(outbox.dueAt) })
     .from(outbox)
@@ -173,10 +180,13 @@ export const createOutboxQueue = (db: Db) => {
 
     nextDue: (deviceId: string): number | null => selectNextDue.get({ deviceId })?.dueAt ?? null,
 
+    /** Messages that are not settled, in the order of acceptance. */
+    open: (deviceId: string, limit: number): readonly OutboxRow[] => selectOpenRows.all({ deviceId, limit }),
+
     /** No more attempts for this message; the next of its chat has its turn. */
     settle: (
       row: OutboxRow,
-      next: { state: Extract<OutboxState, 'sent' | 'failed'>; error: MessageFailure | null },
+      next: { state: Extract<OutboxState, 'sent' | 'failed' | 'cancelled'>; error: MessageFailure | null },
       now: number,
     ): void => {
       leave(row, row.chat, next, now)

@@ -1,6 +1,6 @@
 import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
-import { advance, type Message } from '../../domain/message.ts'
+import { advance, type Message, type MessageFailure } from '../../domain/message.ts'
 import type { AfterAttempt } from '../../domain/outbox.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
@@ -10,6 +10,9 @@ import type { Fence } from './fence.ts'
 import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue, OutboxRow } from './outbox-queue.ts'
 import type { Tracer } from './trace.ts'
+
+/** Messages that one transaction gives up: it must not hold up the event loop. */
+const cancelBatchRows = 500
 
 const attemptAudit = (before: Message, after: Message, origin: Origin): NewAuditEntry => ({
   origin,
@@ -67,6 +70,15 @@ export const createOutbox = (
         return message
       }
     }
+  }
+
+  const cancel = (row: OutboxRow, error: MessageFailure, origin: Origin, now: number): void => {
+    const before = messageOf(row.messageId)
+    const message: Message = { ...before, status: 'failed', error, failedAt: now }
+    messages.update(message)
+    queue.settle(row, { state: 'cancelled', error }, now)
+    tracer.event(messageEvent('message.cancelled', message, { error }), now)
+    tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.cancel' }, now)
   }
 
   return {
@@ -137,6 +149,20 @@ export const createOutbox = (
         }
         return lost.length
       }),
+
+    async cancelAll(lease, deviceId, error, origin, now) {
+      let cancelled = 0
+      for (;;) {
+        const count = await engine.write(() => {
+          fence(lease)
+          const rows = queue.open(deviceId, cancelBatchRows)
+          for (const row of rows) cancel(row, error, origin, now)
+          return rows.length
+        })
+        cancelled += count
+        if (count < cancelBatchRows) return cancelled
+      }
+    },
 
     nextDue: (deviceId) => engine.read(() => queue.nextDue(deviceId)),
   }

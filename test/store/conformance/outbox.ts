@@ -286,6 +286,38 @@ export const describeOutbox = (open: OpenStores): void => {
     })
   })
 
+  describe('outbox.cancelAll', () => {
+    const world = useWorld(open)
+    const error = { code: 'device_removed', detail: 'gone' }
+
+    it('gives up what is queued and what is in flight, and nothing that is sent', async () => {
+      for (const id of ['A1', 'A2', 'A3']) await enqueue(world.store, id)
+      await enqueue(world.store, 'B1', { chat: bob })
+      await claim(world.store, world.lease)
+      await world.store.outbox.record(world.lease, 'A1', { state: 'sent', at: t0 }, origin, t0)
+      const trace = await traced(world.store, async () => {
+        expect(await world.store.outbox.cancelAll(world.lease, deviceId, error, origin, t0)).toBe(3)
+      })
+      expect(trace.events).toEqual(['message.cancelled', 'message.cancelled', 'message.cancelled'])
+      expect(trace.audits).toEqual(['message.cancel', 'message.cancel', 'message.cancel'])
+      expect(await messageOf(world.other, 'A1')).toMatchObject({ status: 'sent', error: null })
+      for (const id of ['A2', 'A3', 'B1']) {
+        expect(await messageOf(world.other, id)).toMatchObject({ status: 'failed', error, failedAt: t0 })
+      }
+      expect(await world.store.outbox.nextDue(deviceId)).toBeNull()
+      expect(await claim(world.store, world.lease)).toEqual([])
+    })
+
+    it('a stale epoch cannot cancel', async () => {
+      await enqueue(world.store, 'A1')
+      const stale = { ...world.lease, epoch: world.lease.epoch - 1 }
+      await expect(world.store.outbox.cancelAll(stale, deviceId, error, origin, t0)).rejects.toBeInstanceOf(
+        StaleLeaseError,
+      )
+      expect(await messageOf(world.other, 'A1')).toMatchObject({ status: 'queued' })
+    })
+  })
+
   describe('outbox.recover', () => {
     const world = useWorld(open)
     const nextEpoch = async () => {
