@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { reasonText } from '../domain/disconnect.ts'
-import { type DeviceView, shownStatus, start } from '../domain/device.ts'
+import { start } from '../domain/device.ts'
+import { type DeviceView, shownStatus } from '../domain/shown-status.ts'
 import { connectorSeat, isLive } from '../domain/lease.ts'
 import { renderQr } from '../qr/render.ts'
 import { systemClock } from '../runtime/clock.ts'

@@ -1,4 +1,5 @@
-import { existing, type DeviceView } from '../domain/device.ts'
+import { existing } from '../domain/device.ts'
+import type { DeviceView } from '../domain/shown-status.ts'
 import type { ControlContext } from './context.ts'
 import { checkDeviceId } from './device-id.ts'
 

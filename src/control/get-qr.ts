@@ -1,4 +1,5 @@
-import { shownStatus, type Qr, type ShownStatus } from '../domain/device.ts'
+import { type Qr } from '../domain/device.ts'
+import { shownStatus, type ShownStatus } from '../domain/shown-status.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { ControlContext } from './context.ts'
 import { getDevice } from './get-device.ts'

@@ -1,4 +1,4 @@
-import type { DeviceView } from '../domain/device.ts'
+import type { DeviceView } from '../domain/shown-status.ts'
 import type { ControlContext } from './context.ts'
 
 /** All devices that are not removed, by id. */

@@ -9,7 +9,8 @@
  * - Times are wall-clock ms and come in as `now`.
  */
 import type { NewAuditEntry, Origin, Trace } from '../domain/audit.ts'
-import type { Device, DeviceChange, DeviceView, StatusReason, DeviceStatus } from '../domain/device.ts'
+import type { Device, DeviceChange, StatusReason, DeviceStatus } from '../domain/device.ts'
+import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Device, qrGraceMs, shownStatus } from '../../src/domain/device.ts'
+import { type Device } from '../../src/domain/device.ts'
+import { qrGraceMs, shownStatus } from '../../src/domain/shown-status.ts'
 import type { Lease } from '../../src/domain/lease.ts'
 import { connectedRow, deviceRow, minute, qrOf, second, t0 } from './fixtures.ts'
 

@@ -158,8 +158,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     paired: 'paired: says connecting/paired',
     opened: 'open: says connected/opened',
     frame: 'open',
-    restricted: 'open: says detail+reason',
-    'a restriction that ended': 'open: says detail+reason',
+    restricted: 'open: says detail',
+    'a restriction that ended': 'open: says detail',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'opening: says reconnecting/restart_required, open',
     'closed: 401':
@@ -183,8 +183,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     opened: 'open: says connected/opened',
     frame: 'open',
     probe_failed: 'waiting: drop, says reconnecting/connection_lost',
-    restricted: 'open: says detail+reason',
-    'a restriction that ended': 'open: says detail+reason',
+    restricted: 'open: says detail',
+    'a restriction that ended': 'open: says detail',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'opening: says reconnecting/restart_required, open',
     'closed: 401':

@@ -1,11 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import {
-  deviceIdPattern,
-  deviceIdRule,
-  deviceStatuses,
-  shownStatus,
-  type DeviceView,
-} from '../../domain/device.ts'
+import { deviceIdPattern, deviceIdRule, deviceStatuses } from '../../domain/device.ts'
+import { shownStatus, type DeviceView } from '../../domain/shown-status.ts'
 import { isLive } from '../../domain/lease.ts'
 import type { HistoryPage } from '../../control/device-history.ts'
 import { phoneDigits } from './address.ts'

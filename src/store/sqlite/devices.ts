@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from 'drizzle-orm'
-import type { Device, DeviceChange, DeviceView } from '../../domain/device.ts'
+import type { Device, DeviceChange } from '../../domain/device.ts'
+import type { DeviceView } from '../../domain/shown-status.ts'
 import { assert } from '../../domain/errors.ts'
 import { deviceLeaseName } from '../../domain/lease.ts'
 import type { DeviceStore } from '../store.ts'
