@@ -87,13 +87,13 @@ export interface AuthStateOptions {
   readonly deviceId: string
   readonly lease: Lease
   readonly now: () => number
-  /** Called once, synchronously, with the first failed write, before the failure reaches Baileys. */
+  /** Called once, synchronously, when the store fails first, before the failure reaches Baileys. */
   readonly onFailed: (error: unknown) => void
 }
 
 /**
  * The credentials and keys of one device behind Baileys' interfaces, for the life of one socket. Every write is one
- * fenced transaction; the first that fails closes the state, so that nothing is sent whose ratchet is not stored.
+ * fenced transaction; the first failure closes the state, so that nothing is sent whose ratchet is not stored.
  */
 export const loadAuthState = async ({
   store,
@@ -114,21 +114,29 @@ export const loadAuthState = async ({
     }
     throw error
   }
-  const commit = async (changes: KeyChanges, journal: JournalRow | null): Promise<void> => {
-    if (closed !== undefined) throw closed
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      await store.auth.commit(lease, deviceId, changes, journal, now())
+      return await work()
     } catch (error) {
-      fail(error)
+      return fail(error)
     }
   }
+  const commit = async (changes: KeyChanges, journal: JournalRow | null): Promise<void> => {
+    if (closed !== undefined) throw closed
+    await guarded(() => store.auth.commit(lease, deviceId, changes, journal, now()))
+  }
+  /** A read that fails must not pass for a message that cannot be decrypted: it would be refused, and so lost. */
+  const rowsOf = (type: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | string>> =>
+    guarded(() => store.auth.keys(deviceId, type, ids))
+  /** Before the mapping itself is stored: Baileys tells a mapping that it has never again. */
   const learn = async (rows: KeyChanges[string]): Promise<void> => {
+    if (closed !== undefined) throw closed
     const pairs = Object.entries(rows).flatMap(([pn, lid]) =>
       typeof lid === 'string' && !pn.endsWith('_reverse')
         ? [{ pn: `${pn}@s.whatsapp.net`, lid: `${JSON.parse(lid) as string}@lid` }]
         : [],
     )
-    if (pairs.length > 0) await store.addresses.learn(lease, deviceId, pairs, now())
+    if (pairs.length > 0) await guarded(() => store.addresses.learn(lease, deviceId, pairs, now()))
   }
 
   const keys: SignalKeyStore = {
@@ -147,27 +155,27 @@ export const loadAuthState = async ({
         }
         changes[type] = encoded
       }
-      const touchesRatchets = Object.keys(changes).some((type) => ratchetTypes.has(type))
-      await (touchesRatchets ? lock(() => commit(changes, null)) : commit(changes, null))
       const mappings = changes['lid-mapping']
       if (mappings !== undefined) await learn(mappings)
+      const touchesRatchets = Object.keys(changes).some((type) => ratchetTypes.has(type))
+      await (touchesRatchets ? lock(() => commit(changes, null)) : commit(changes, null))
     },
   }
 
   const signal: SignalStore = {
     async bytes(type, ids) {
-      const rows = await store.auth.keys(deviceId, type, ids)
+      const rows = await rowsOf(type, ids)
       const found = new Map<string, Uint8Array>()
       for (const [id, value] of rows) if (typeof value !== 'string') found.set(id, value)
       return found
     },
     async preKey(id) {
-      const value = (await store.auth.keys(deviceId, 'pre-key', [id])).get(id)
+      const value = (await rowsOf('pre-key', [id])).get(id)
       const pair = value === undefined ? undefined : decode('pre-key', value)
       return isKeyPair(pair) ? pair : null
     },
     commit,
-    journaled: (hash) => store.auth.journaled(deviceId, hash),
+    journaled: (hash) => guarded(() => store.auth.journaled(deviceId, hash)),
   }
 
   return {

@@ -108,18 +108,27 @@ const guardListeners = (sock: WASocket, onError: (error: unknown) => void): void
   }
 }
 
-/** Baileys acks a receipt at once and processes it later; this holds both back until it is written. */
-const holdReceipts = (
+/**
+ * Baileys answers some stanzas at once and processes them later. This gives them to `write` first and to Baileys when
+ * that has been done; what `write` returns undefined for goes on without a wait.
+ */
+const holdBack = (
   sock: WASocket,
-  write: (node: BinaryNode) => Promise<void>,
-  onError: (e: unknown) => void,
+  event: 'CB:receipt' | 'CB:message',
+  write: (node: BinaryNode) => Promise<void> | undefined,
+  onError: (error: unknown) => void,
 ): void => {
-  const listeners = sock.ws.listeners('CB:receipt')
-  sock.ws.removeAllListeners('CB:receipt')
-  sock.ws.on('CB:receipt', (node: BinaryNode) => {
+  const listeners = sock.ws.listeners(event)
+  sock.ws.removeAllListeners(event)
+  const pass = (node: BinaryNode): void => {
+    for (const listener of listeners) Reflect.apply(listener, sock.ws, [node])
+  }
+  sock.ws.on(event, (node: BinaryNode) => {
+    const written = write(node)
+    if (written === undefined) return pass(node)
     const hold = async (): Promise<void> => {
-      await write(node)
-      for (const listener of listeners) Reflect.apply(listener, sock.ws, [node])
+      await written
+      pass(node)
     }
     hold().catch(onError)
   })
@@ -244,7 +253,13 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
         onUndecryptable: async (part, error) => {
           tracker.refused(part)
           if (dropped || error.message === duplicateText) return
-          await report(JSON.parse(part.stanza) as StanzaRecord, part.stanzaKey, error.message)
+          try {
+            await report(JSON.parse(part.stanza) as StanzaRecord, part.stanzaKey, error.message)
+          } catch (failure) {
+            // Uncut, the socket would answer for a message of which nothing is kept.
+            fail(failure)
+            throw failure
+          }
         },
       }),
     })
@@ -257,11 +272,25 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     )
 
     guardListeners(sock, fail)
-    holdReceipts(
+    holdBack(
       sock,
-      async (node) => {
+      'CB:receipt',
+      (node) => {
         const receipt = receiptOf(node, me(), clock.now())
-        if (receipt !== undefined && !dropped) await listener.onReceipt(receipt)
+        return receipt === undefined || dropped ? undefined : listener.onReceipt(receipt)
+      },
+      fail,
+    )
+    holdBack(
+      sock,
+      'CB:message',
+      (node) => {
+        const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
+        const children = Array.isArray(node.content) ? node.content : []
+        const unavailable = children.find((child) => child.tag === 'unavailable')
+        if (encrypted || unavailable === undefined) return undefined
+        const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
+        return report(record, JSON.stringify(node.attrs), detail)
       },
       fail,
     )
@@ -270,14 +299,6 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       showQrAgain: () => qrs.again(),
       onPasskeyRequired: () => listener.onPasskeyRequired(),
       onError: fail,
-    })
-    ws.prependListener('CB:message', (node: BinaryNode) => {
-      const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
-      const children = Array.isArray(node.content) ? node.content : []
-      const unavailable = children.find((child) => child.tag === 'unavailable')
-      if (encrypted || unavailable === undefined) return
-      const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
-      report(record, JSON.stringify(node.attrs), detail).catch(fail)
     })
     ws.on('frame', () => listener.onFrame())
     // Baileys listens to it and does nothing, which switches off the WebSocket library's own abort.

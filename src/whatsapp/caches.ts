@@ -42,11 +42,12 @@ export const createDeviceListCache = (
     get(type: string, ids: string[]): Promise<Record<string, Entry | undefined>>
     set(data: Record<string, Record<string, Entry | null>>): Promise<void>
   }
+  const isFresh = ({ at }: Entry): boolean => at <= now() && now() - at < deviceListTtlMs
   const read = async (ids: string[]): Promise<Record<string, unknown>> => {
     const found = await rows.get(deviceListType, ids)
     return Object.fromEntries(
       Object.entries(found).flatMap(([id, entry]) =>
-        entry !== undefined && now() - entry.at < deviceListTtlMs ? [[id, entry.devices]] : [],
+        entry !== undefined && isFresh(entry) ? [[id, entry.devices]] : [],
       ),
     )
   }

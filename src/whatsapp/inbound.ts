@@ -113,6 +113,7 @@ const textOf = (content: proto.IMessage): string | null =>
   content.documentMessage?.caption ??
   content.reactionMessage?.text ??
   content.pollCreationMessage?.name ??
+  content.pollCreationMessageV2?.name ??
   content.pollCreationMessageV3?.name ??
   content.locationMessage?.name ??
   content.contactMessage?.displayName ??

@@ -1,6 +1,29 @@
-import type { BinaryNode } from '@whiskeysockets/baileys'
+import { type BinaryNode, decodeMessageNode } from '@whiskeysockets/baileys'
 import { type Me, stanzaKeyOf, type StanzaRecord } from './inbound.ts'
 import type { StanzaPart } from './signal/repository.ts'
+
+/** What the signal repository decrypts. Baileys refuses a stanza whose first `enc` is a `msmsg` without reading it. */
+const decryptedTypes: ReadonlySet<string | undefined> = new Set(['msg', 'pkmsg', 'skmsg'])
+const refusedType = 'msmsg'
+
+/** Will Baileys come to decrypt it? It refuses some stanzas for their attributes alone. */
+const isTaken = (node: BinaryNode, me: Me): boolean => {
+  try {
+    decodeMessageNode(node, me.pn, me.lid ?? '')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The ciphertexts of a stanza that the signal repository will see, in order. */
+const ciphertextsOf = (node: BinaryNode, me: Me): readonly Uint8Array[] => {
+  const encs = Array.isArray(node.content) ? node.content.filter(({ tag }) => tag === 'enc') : []
+  if (encs.length === 0 || encs[0]?.attrs['type'] === refusedType || !isTaken(node, me)) return []
+  return encs.flatMap(({ attrs, content }) =>
+    decryptedTypes.has(attrs['type']) && content instanceof Uint8Array ? [content] : [],
+  )
+}
 
 /**
  * Knows the stanza that each ciphertext came in. Baileys hands the very Buffer of the stanza to `decryptMessage`, so a
@@ -12,27 +35,27 @@ export class StanzaTracker {
 
   /** Call it before Baileys sees the stanza. Says whether there is anything to decrypt in it. */
   see(
-    { attrs, content }: BinaryNode,
+    node: BinaryNode,
     me: Me,
     mono: number,
   ): { readonly record: StanzaRecord; readonly encrypted: boolean } {
+    const { attrs } = node
     const record: StanzaRecord = { attrs, me }
-    const encs = Array.isArray(content) ? content.filter((child) => child.tag === 'enc') : []
+    const ciphertexts = ciphertextsOf(node, me)
     const stanzaKey = stanzaKeyOf(attrs)
-    for (const [part, enc] of encs.entries()) {
-      if (!(enc.content instanceof Uint8Array)) continue
-      this.parts.set(enc.content, {
+    for (const [part, ciphertext] of ciphertexts.entries()) {
+      this.parts.set(ciphertext, {
         id: attrs['id'] ?? '',
         from: attrs['from'] ?? '',
         participant: attrs['participant'],
         stanzaKey,
         stanza: JSON.stringify(record),
         part,
-        parts: encs.length,
+        parts: ciphertexts.length,
       })
     }
-    if (encs.length > 0) this.open.set(stanzaKey, { since: mono, left: encs.length })
-    return { record, encrypted: encs.length > 0 }
+    if (ciphertexts.length > 0) this.open.set(stanzaKey, { since: mono, left: ciphertexts.length })
+    return { record, encrypted: ciphertexts.length > 0 }
   }
 
   partOf(ciphertext: Uint8Array): StanzaPart | undefined {

@@ -83,6 +83,14 @@ export class Changeset {
     return new Changeset({ ...this.rows, session: { ...this.rows.session, [id]: session } })
   }
 
+  /** Adds what a trial has written. */
+  take(trial: Changeset): void {
+    for (const [kind, rows] of Object.entries(trial.changes)) {
+      for (const [id, value] of Object.entries(rows))
+        this.set(kind as RowKind, id, value as Uint8Array | null)
+    }
+  }
+
   /** The storage that one call of the engine works on. Synchronous: so no other operation can come between. */
   storage(own: OwnKeys) {
     return {

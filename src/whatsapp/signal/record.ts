@@ -62,9 +62,11 @@ function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   while (!reader.done) yield reader.next()
 }
 
-const firstField = (bytes: Uint8Array, number: number): number | Uint8Array | undefined => {
-  for (const field of fieldsOf(bytes)) if (field.number === number) return field.value
-  return undefined
+/** A field may come twice: then the last one counts, for the engine too. */
+const lastField = (bytes: Uint8Array, number: number): number | Uint8Array | undefined => {
+  let value: number | Uint8Array | undefined
+  for (const field of fieldsOf(bytes)) if (field.number === number) value = field.value
+  return value
 }
 
 /** The states of a session record, the current one first, as raw bytes. */
@@ -88,6 +90,15 @@ const header = (number: number, length: number): Uint8Array => {
   return Uint8Array.from(bytes)
 }
 
+/** Can the record be read at all? */
+export const isReadable = (record: Uint8Array): boolean => {
+  try {
+    return splitRecord(record).length > 0
+  } catch {
+    return false
+  }
+}
+
 /** The inverse of `splitRecord`. */
 export const joinRecord = (states: readonly Uint8Array[]): Uint8Array =>
   Buffer.concat(
@@ -98,8 +109,8 @@ export const joinRecord = (states: readonly Uint8Array[]): Uint8Array =>
   )
 
 const openState = (record: Uint8Array | null): Uint8Array | undefined => {
-  if (record === null || record.length === 0) return undefined
-  const state = firstField(record, currentSessionField)
+  if (record === null || !isReadable(record)) return undefined
+  const state = lastField(record, currentSessionField)
   return state instanceof Uint8Array && state.length > 0 ? state : undefined
 }
 
@@ -112,8 +123,8 @@ export const sessionInfo = (
 ): { baseKey: Uint8Array; registrationId: number } | null => {
   const state = openState(record)
   if (state === undefined) return null
-  const baseKey = firstField(state, aliceBaseKeyField)
-  const registrationId = firstField(state, registrationIdField)
+  const baseKey = lastField(state, aliceBaseKeyField)
+  const registrationId = lastField(state, registrationIdField)
   return baseKey instanceof Uint8Array && typeof registrationId === 'number'
     ? { baseKey: Uint8Array.from(baseKey), registrationId }
     : null
@@ -125,8 +136,8 @@ export const parsePreKeyMessage = (
 ): { readonly preKeyId?: number; readonly identityKey?: Uint8Array } => {
   try {
     const body = ciphertext.subarray(1)
-    const preKeyId = firstField(body, preKeyIdField)
-    const identityKey = firstField(body, identityKeyField)
+    const preKeyId = lastField(body, preKeyIdField)
+    const identityKey = lastField(body, identityKeyField)
     return {
       ...(typeof preKeyId === 'number' ? { preKeyId } : {}),
       ...(identityKey instanceof Uint8Array ? { identityKey } : {}),

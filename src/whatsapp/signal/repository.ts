@@ -8,7 +8,6 @@ import {
   jidDecode,
   type SignalAuthState,
   type SignalRepositoryWithLIDStore,
-  transferDevice,
 } from '@whiskeysockets/baileys'
 import {
   GroupCipher,
@@ -21,10 +20,18 @@ import {
 } from 'whatsapp-rust-bridge'
 import type { Lock } from '../../runtime/lock.ts'
 import type { JournalRow, KeyChanges } from '../../store/store.ts'
+import { createAddresses, moveSession, rowsAt, type SessionPlace } from './addresses.ts'
 import { Changeset, type KeyPair, type OwnKeys, type Rows } from './changeset.ts'
 import { freeing } from './engine.ts'
 import { isDuplicate, toSignalError } from './errors.ts'
-import { hasOpenState, joinRecord, parsePreKeyMessage, sessionInfo, splitRecord } from './record.ts'
+import {
+  hasOpenState,
+  isReadable,
+  joinRecord,
+  parsePreKeyMessage,
+  sessionInfo,
+  splitRecord,
+} from './record.ts'
 
 /** What the repository needs of the store: one device's rows, under its lease. */
 export interface SignalStore {
@@ -63,7 +70,8 @@ export interface RepositoryOptions {
 }
 
 const identityKeyLength = 33
-const hostedDevice = 99
+
+const isPhone = (jid: string): boolean => isPnUser(jid) === true || isHostedPnUser(jid) === true
 
 const same = (a: Uint8Array | null, b: Uint8Array): boolean => a !== null && Buffer.compare(a, b) === 0
 
@@ -81,19 +89,7 @@ export const createSignalRepository =
   ): SignalRepositoryWithLIDStore => {
     // The stock repository is made for its LID mapping and its way to write addresses; none of its ciphers is used.
     const base = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, pnToLid)
-    const { lidMapping } = base
-    const addressOf = (jid: string): string => base.jidToSignalProtocolAddress(jid)
-
-    /** Session rows live under the LID as soon as it is known. May ask the network: call it outside the lock. */
-    const sessionId = async (jid: string): Promise<string> => {
-      const phone = isPnUser(jid) === true || isHostedPnUser(jid) === true
-      return addressOf((phone ? await lidMapping.getLIDForPN(jid) : null) ?? jid)
-    }
-    const senderKeyId = (group: string, jid: string): string => {
-      const address = addressOf(jid)
-      const dot = address.lastIndexOf('.')
-      return `${group}::${address.slice(0, dot)}::${address.slice(dot + 1)}`
-    }
+    const { addressOf, placeOf, placesOf, senderKeyId } = createAddresses(base)
 
     const bytes = async (
       type: 'session' | 'sender-key' | 'identity-key',
@@ -102,8 +98,23 @@ export const createSignalRepository =
       const found = await store.bytes(type, ids)
       return Object.fromEntries(ids.map((id) => [id, found.get(id) ?? null]))
     }
-    const sessionRow = async (id: string): Promise<Uint8Array | null> =>
-      (await bytes('session', [id]))[id] ?? null
+    /** A session that cannot be read counts as none, as in stock Baileys: a new one takes its place. */
+    const sessions = async (ids: readonly string[]): Promise<Record<string, Uint8Array | null>> => {
+      const rows = await bytes('session', ids)
+      for (const [id, row] of Object.entries(rows)) {
+        if (row === null || isReadable(row)) continue
+        logger.warn({ address: id }, 'a stored session cannot be read')
+        rows[id] = null
+      }
+      return rows
+    }
+    const sessionRows = async (...places: SessionPlace[]): Promise<Rows> => ({
+      session: await sessions(rowsAt(...places)),
+    })
+    const sessionRow = async (jid: string): Promise<Uint8Array | null> => {
+      const place = await placeOf(jid)
+      return moveSession(new Changeset(await sessionRows(place)), place)
+    }
 
     const operation = <T>(
       load: () => Promise<Rows>,
@@ -122,6 +133,18 @@ export const createSignalRepository =
         if (set.dirty || row !== null) await store.commit(set.changes, row)
         return result
       })
+
+    const withSession = <T>(
+      place: SessionPlace,
+      run: (set: Changeset) => Promise<T>,
+      journal?: (result: T) => JournalRow | null,
+    ): Promise<T> => {
+      const runMoved = (set: Changeset): Promise<T> => {
+        moveSession(set, place)
+        return run(set)
+      }
+      return operation(() => sessionRows(place), runMoved, journal)
+    }
 
     const cipher = <T>(set: Changeset, id: string, run: (cipher: SessionCipher) => Promise<T>): Promise<T> =>
       freeing([ProtocolAddress.from(id)], (address) =>
@@ -160,31 +183,26 @@ export const createSignalRepository =
       throw failure
     }
 
-    const decryptPkmsg = (
+    const decryptPkmsg = async (
       set: Changeset,
-      id: string,
+      { id, old }: SessionPlace,
       ciphertext: Uint8Array,
       identityKey: Uint8Array | undefined,
     ): Promise<Uint8Array> => {
       let on = set
       if (identityKey?.length === identityKeyLength) {
-        const known = set.identityKey(id)
+        const known = set.identityKey(id) ?? (old === null ? null : set.identityKey(old))
         if (known !== null && !same(known, identityKey)) {
           logger.info({ address: id }, 'identity key changed')
           on = set.trial(id, null)
         }
-        if (!same(known, identityKey)) on.set('identity-key', id, Buffer.from(identityKey))
+        if (!same(set.identityKey(id), identityKey)) on.set('identity-key', id, Buffer.from(identityKey))
       }
-      return cipher(on, id, async (c) => Buffer.from(await c.decryptPreKeyWhisperMessage(ciphertext))).then(
-        (plaintext) => {
-          for (const [kind, rows] of Object.entries(on === set ? {} : on.changes)) {
-            for (const [row, value] of Object.entries(rows)) {
-              set.set(kind as 'session', row, value as Uint8Array | null)
-            }
-          }
-          return plaintext
-        },
+      const plaintext = await cipher(on, id, async (c) =>
+        Buffer.from(await c.decryptPreKeyWhisperMessage(ciphertext)),
       )
+      if (on !== set) set.take(on)
+      return plaintext
     }
 
     /** Answers a redelivered ciphertext from the journal, and writes the journal row of a new one with its ratchet. */
@@ -228,29 +246,32 @@ export const createSignalRepository =
     const senderKeyRows = (id: string) => async (): Promise<Rows> => ({
       senderKey: await bytes('sender-key', [id]),
     })
-    const sessionRows = (id: string) => async (): Promise<Rows> => ({ session: await bytes('session', [id]) })
 
     return {
       ...base,
 
       decryptMessage: ({ jid, type, ciphertext }) =>
         journaled(type, jid, ciphertext, async (journal) => {
-          const id = await sessionId(jid)
-          if (type === 'msg')
-            return operation(sessionRows(id), (set) => decryptMsg(set, id, ciphertext), journal)
+          const place = await placeOf(jid)
+          const { id } = place
+          if (type === 'msg') return withSession(place, (set) => decryptMsg(set, id, ciphertext), journal)
           const { preKeyId, identityKey } = parsePreKeyMessage(ciphertext)
           const load = async (): Promise<Rows> => ({
-            session: await bytes('session', [id]),
-            identityKey: await bytes('identity-key', [id]),
+            ...(await sessionRows(place)),
+            identityKey: await bytes('identity-key', rowsAt(place)),
             preKey: preKeyId === undefined ? {} : { [preKeyId]: await store.preKey(String(preKeyId)) },
           })
-          return operation(load, (set) => decryptPkmsg(set, id, ciphertext, identityKey), journal)
+          const decrypt = (set: Changeset): Promise<Uint8Array> => {
+            moveSession(set, place)
+            return decryptPkmsg(set, place, ciphertext, identityKey)
+          }
+          return operation(load, decrypt, journal)
         }),
 
       async encryptMessage({ jid, data }) {
-        const id = await sessionId(jid)
-        return operation(sessionRows(id), (set) =>
-          cipher(set, id, async (c) => {
+        const place = await placeOf(jid)
+        return withSession(place, (set) =>
+          cipher(set, place.id, async (c) => {
             const { type, body } = await c.encrypt(data)
             return { type: type === 3 ? ('pkmsg' as const) : ('msg' as const), ciphertext: Buffer.from(body) }
           }),
@@ -258,9 +279,9 @@ export const createSignalRepository =
       },
 
       async injectE2ESession({ jid, session }) {
-        const id = await sessionId(jid)
-        await operation(sessionRows(id), (set) =>
-          freeing([ProtocolAddress.from(id)], (address) =>
+        const place = await placeOf(jid)
+        await withSession(place, (set) =>
+          freeing([ProtocolAddress.from(place.id)], (address) =>
             freeing([new SessionBuilder(set.storage(own()), address)], (builder) =>
               builder.processPreKeyBundle(session),
             ),
@@ -291,17 +312,17 @@ export const createSignalRepository =
           freeing([ProtocolAddress.from(addressOf(authorJid))], (address) =>
             freeing(
               [
-                new SenderKeyName(group, address),
                 SenderKeyDistributionMessage.deserialize(distribution),
+                new SenderKeyName(group, address),
                 new GroupSessionBuilder(set.storage(own())),
               ],
-              (name, message, builder) => builder.process(name, message),
+              (message, name, builder) => builder.process(name, message),
             ),
           ),
         )
       },
 
-      encryptGroupMessage: ({ group, meId, data }) =>
+      encryptGroupMessage: async ({ group, meId, data }) =>
         operation(senderKeyRows(senderKeyId(group, meId)), (set) =>
           freeing([ProtocolAddress.from(addressOf(meId))], (address) =>
             freeing(
@@ -320,7 +341,7 @@ export const createSignalRepository =
           ),
         ),
 
-      getSenderKeyDistributionMessage: ({ group, meId }) =>
+      getSenderKeyDistributionMessage: async ({ group, meId }) =>
         operation(senderKeyRows(senderKeyId(group, meId)), (set) =>
           freeing([ProtocolAddress.from(addressOf(meId))], (address) =>
             freeing(
@@ -336,19 +357,22 @@ export const createSignalRepository =
       },
 
       async validateSession(jid) {
-        const record = await sessionRow(await sessionId(jid))
+        const record = await sessionRow(jid)
         if (record === null) return { exists: false, reason: 'no session' }
         return hasOpenState(record) ? { exists: true } : { exists: false, reason: 'no open session' }
       },
 
-      getSessionInfo: async (jid) => sessionInfo(await sessionRow(await sessionId(jid))),
+      getSessionInfo: async (jid) => sessionInfo(await sessionRow(jid)),
 
       async deleteSession(jids) {
         if (jids.length === 0) return
+        const places = await Promise.all(
+          jids.map(async (jid) => (isPhone(jid) ? { id: addressOf(jid), old: null } : placeOf(jid))),
+        )
         await operation(
           async () => ({}),
           async (set) => {
-            for (const jid of jids) set.set('session', addressOf(jid), null)
+            for (const id of rowsAt(...places)) set.set('session', id, null)
           },
         )
       },
@@ -358,35 +382,18 @@ export const createSignalRepository =
         const none = { migrated: 0, skipped: 0, total: 0 }
         const toLid = isLidUser(toJid) === true || isHostedLidUser(toJid) === true
         if (fromJid === '' || !toLid) return none
-        if (isPnUser(fromJid) !== true && isHostedPnUser(fromJid) !== true) return { ...none, total: 1 }
-        const from = jidDecode(fromJid)
-        if (from === undefined) return none
-        const { [from.user]: devices } = await auth.keys.get('device-list', [from.user])
+        if (!isPhone(fromJid)) return { ...none, total: 1 }
+        const user = jidDecode(fromJid)?.user ?? ''
+        const { [user]: devices } = await auth.keys.get('device-list', [user])
         if (devices === undefined) return none
-        const moves = [...new Set([...devices, String(from.device ?? 0)])].map(Number).map((device) => {
-          const pn =
-            device === hostedDevice
-              ? `${from.user}:${hostedDevice}@hosted`
-              : `${from.user}${device === 0 ? '' : `:${device}`}@s.whatsapp.net`
-          return { from: addressOf(pn), to: addressOf(transferDevice(pn, toJid)) }
-        })
-        return operation(
-          async () => ({
-            session: await bytes(
-              'session',
-              moves.map((move) => move.from),
-            ),
-          }),
-          async (set) => {
-            const present = moves.filter((move) => set.session(move.from) !== null)
-            const open = present.filter((move) => hasOpenState(set.session(move.from)))
-            for (const move of open) {
-              set.set('session', move.to, set.session(move.from))
-              set.set('session', move.from, null)
-            }
-            return { migrated: open.length, skipped: present.length - open.length, total: present.length }
-          },
-        )
+        const places = placesOf(fromJid, toJid, devices)
+        const move = async (set: Changeset) => {
+          const present = places.filter(({ old }) => old !== null && set.session(old) !== null)
+          const open = present.filter(({ old }) => old !== null && hasOpenState(set.session(old)))
+          for (const place of open) moveSession(set, place)
+          return { migrated: open.length, skipped: present.length - open.length, total: present.length }
+        }
+        return operation(() => sessionRows(...places), move)
       },
     }
   }

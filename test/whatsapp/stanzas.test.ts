@@ -1,0 +1,118 @@
+import type { BinaryNode } from '@whiskeysockets/baileys'
+import { describe, expect, test } from 'vitest'
+import { stanzaKeyOf } from '../../src/whatsapp/inbound.ts'
+import { StanzaTracker } from '../../src/whatsapp/stanzas.ts'
+
+const me = { pn: '4915000000000@s.whatsapp.net', lid: '9000000@lid' }
+const from = '4915111111111@s.whatsapp.net'
+const group = '120363000000000001@g.us'
+
+const enc = (type: string, content?: Uint8Array): BinaryNode => ({
+  tag: 'enc',
+  attrs: { v: '2', type },
+  ...(content !== undefined && { content }),
+})
+const message = (content: BinaryNode[] | undefined, attrs: Record<string, string> = {}): BinaryNode => ({
+  tag: 'message',
+  attrs: { id: 'WA1', from, t: '1800000000', ...attrs },
+  ...(content && { content }),
+})
+
+describe('the stanza of a ciphertext', () => {
+  test('is known by the very bytes that Baileys hands on, with the place among the parts', () => {
+    const tracker = new StanzaTracker()
+    const parts = [Buffer.from('a'), Buffer.from('b')] as const
+    const attrs = { from: group, participant: from }
+    const stanza = message([enc('pkmsg', parts[0]), enc('skmsg', parts[1])], attrs)
+    expect(tracker.see(stanza, me, 0)).toEqual({ record: { attrs: stanza.attrs, me }, encrypted: true })
+    for (const [part, bytes] of parts.entries()) {
+      expect(tracker.partOf(bytes)).toEqual({
+        id: 'WA1',
+        from: group,
+        participant: from,
+        stanzaKey: stanzaKeyOf(stanza.attrs),
+        stanza: JSON.stringify({ attrs: stanza.attrs, me }),
+        part,
+        parts: 2,
+      })
+    }
+    expect(tracker.partOf(Buffer.from('a'))).toBeUndefined()
+  })
+
+  test('counts only the parts that Baileys decrypts', () => {
+    const tracker = new StanzaTracker()
+    const bytes = Buffer.from('a')
+    tracker.see(message([enc('msg'), enc('msmsg', Buffer.from('x')), enc('msg', bytes)]), me, 0)
+    expect(tracker.partOf(bytes)).toMatchObject({ part: 0, parts: 1 })
+  })
+})
+
+describe('the wait of the oldest stanza', () => {
+  const bytes = (): Buffer => Buffer.from('a')
+
+  test('grows until the last part is worked off', () => {
+    const tracker = new StanzaTracker()
+    const parts = [bytes(), bytes()]
+    tracker.see(
+      message(
+        parts.map((part) => enc('msg', part)),
+        {},
+      ),
+      me,
+      100,
+    )
+    expect(tracker.oldestWait(150)).toBe(50)
+    for (const [at, part] of parts.entries()) {
+      tracker.done(tracker.partOf(part) as never)
+      expect(tracker.oldestWait(200)).toBe(at === 0 ? 100 : 0)
+    }
+  })
+
+  test('is that of the oldest, and ends when a part was refused', () => {
+    const tracker = new StanzaTracker()
+    const [old, young] = [bytes(), bytes()]
+    tracker.see(message([enc('msg', old)], { id: 'old' }), me, 100)
+    tracker.see(message([enc('msg', young)], { id: 'young' }), me, 300)
+    expect(tracker.oldestWait(400)).toBe(300)
+    tracker.refused(tracker.partOf(old) as never)
+    expect(tracker.oldestWait(400)).toBe(100)
+    tracker.done(tracker.partOf(young) as never)
+    expect(tracker.oldestWait(400)).toBe(0)
+  })
+
+  test('starts anew with a redelivery', () => {
+    const tracker = new StanzaTracker()
+    tracker.see(message([enc('msg', bytes())]), me, 100)
+    const again = bytes()
+    tracker.see(message([enc('msg', again)], { offline: '0' }), me, 500)
+    expect(tracker.oldestWait(600)).toBe(100)
+    tracker.done(tracker.partOf(again) as never)
+    expect(tracker.oldestWait(600)).toBe(0)
+  })
+
+  test.each<[string, BinaryNode]>([
+    ['nothing in it', message(undefined)],
+    ['an unavailable text', message([{ tag: 'unavailable', attrs: { type: 'view_once' } }])],
+    ['an enc without bytes', message([enc('msg')])],
+    ['a kind that Baileys refuses unread', message([enc('msmsg', Buffer.from('x'))])],
+    ['a kind that nobody knows', message([enc('frskmsg', Buffer.from('x'))])],
+    ['no id', { tag: 'message', attrs: { from }, content: [enc('msg', Buffer.from('x'))] }],
+    ['a group without a member', message([enc('skmsg', Buffer.from('x'))], { from: group })],
+    [
+      'a recipient that is not for a stranger to name',
+      message([enc('msg', Buffer.from('x'))], { recipient: from }),
+    ],
+    ['an address of no kind', message([enc('msg', Buffer.from('x'))], { from: 'nobody' })],
+  ])('is not begun by a stanza with %s: Baileys decrypts nothing of it', (_, stanza) => {
+    const tracker = new StanzaTracker()
+    tracker.see(stanza, me, 100)
+    expect(tracker.oldestWait(1_000)).toBe(0)
+  })
+
+  test('is begun by a message of the own phone', () => {
+    const tracker = new StanzaTracker()
+    const stanza = message([enc('msg', bytes())], { from: me.pn, recipient: from })
+    expect(tracker.see(stanza, me, 100).encrypted).toBe(true)
+    expect(tracker.oldestWait(1_000)).toBe(900)
+  })
+})
