@@ -35,7 +35,7 @@ export class GatewayError extends Error {
 }
 
 /** A defect of ours: ends the request or the tick, never the process. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError'
 }
 

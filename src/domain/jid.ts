@@ -29,8 +29,8 @@ const serverOfKind: Readonly<Record<JidKind, string>> = {
 }
 
 /** E.164 allows 15 digits; the shortest subscriber numbers in use have 7 with their country code. */
-export const phoneDigitsMin = 7
-export const phoneDigitsMax = 15
+const phoneDigitsMin = 7
+const phoneDigitsMax = 15
 
 const personPattern = /^\d{5,20}$/
 const groupPattern = /^[\d-]{5,64}$/

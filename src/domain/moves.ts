@@ -178,5 +178,3 @@ export const createMoves = (limits: Limits, random: Random) => {
 
   return { settle, halt, unlinked, open, wait, retry, afterUnlink, resume, pairingIsOver }
 }
-
-export type Moves = ReturnType<typeof createMoves>

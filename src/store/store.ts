@@ -8,20 +8,13 @@
  * - A promise resolves after COMMIT: what it reports is on disk. Any verb may reject with `StoreError`.
  * - Times are wall-clock ms and come in as `now`.
  */
-import type { NewAuditEntry, Origin, Trace } from '../domain/audit.ts'
+import type { NewAuditEntry, Origin } from '../domain/audit.ts'
 import type { Device, DeviceChange, StatusReason, DeviceStatus } from '../domain/device.ts'
 import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
-import type {
-  Direction,
-  Message,
-  MessageFailure,
-  MessageStatus,
-  MessageType,
-  ReceiptStatus,
-} from '../domain/message.ts'
+import type { Direction, Message, MessageFailure, MessageStatus, ReceiptStatus } from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
@@ -340,5 +333,3 @@ export interface Store {
   probe(now: number): Promise<void>
   close(): Promise<void>
 }
-
-export type { Device, DeviceView, Message, MessageType, Trace }
