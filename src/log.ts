@@ -36,6 +36,7 @@ export const createLog = (options: {
       ? pretty({
           colorize: process.stdout.isTTY,
           ignore: 'pid,process,device',
+          singleLine: true,
           translateTime: 'HH:MM:ss.l',
           sync: true,
         })

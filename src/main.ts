@@ -41,11 +41,14 @@ const write = (text: string): void => {
   process.stdout.write(text)
 }
 
-/** Ends the process with `code` once `service` has stopped, on the first signal; at once on the second. */
+/**
+ * Ends the process with `code` once `stop` is done. A person's second Ctrl-C ends it at once. In a terminal Ctrl-C goes
+ * to children too: they leave it to their parent, which stops them in its own order.
+ */
 const stopOnSignals = (log: Log, stop: () => Promise<void>): { readonly end: (code: number) => void } => {
   let stopping = false
   const end = (code: number): void => {
-    if (stopping) process.exit(exitFailed)
+    if (stopping) return
     stopping = true
     setTimeout(() => {
       log.error({ afterMs: stopMaxMs }, 'stop took too long; ending now')
@@ -60,7 +63,11 @@ const stopOnSignals = (log: Log, stop: () => Promise<void>): { readonly end: (co
     )
   }
   process.on('SIGTERM', () => end(0))
-  process.on('SIGINT', () => end(0))
+  process.on('SIGINT', () => {
+    if (process.connected) return
+    if (stopping) process.exit(exitFailed)
+    end(0)
+  })
   // Only a child has this: its parent is gone, and nobody else would ever stop it.
   process.on('disconnect', () => end(0))
   return { end }

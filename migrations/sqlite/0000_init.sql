@@ -214,9 +214,13 @@ CREATE VIEW `v_audit_entries` AS
 select seq, id, strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') as at, actor_kind, actor_id, action, target_kind, target_id, before, after, request_id
 from audit_entries;--> statement-breakpoint
 CREATE VIEW `v_devices` AS 
-select d.id, d.desired, d.status, d.reason, d.detail, strftime('%Y-%m-%dT%H:%M:%fZ', d.status_at / 1000.0, 'unixepoch') as status_at,
+select d.id, d.desired, case
+    when d.status in ('disconnected', 'starting') or l.expires_at > unixepoch('subsec') * 1000 then d.status
+    when d.account_pn is null then 'connecting'
+    else 'reconnecting'
+  end as status, d.reason, d.detail, strftime('%Y-%m-%dT%H:%M:%fZ', d.status_at / 1000.0, 'unixepoch') as status_at,
   d.account_pn as phone, d.account_lid as lid, d.push_name, d.generation, d.settled_generation,
-  l.owner as connector, strftime('%Y-%m-%dT%H:%M:%fZ', d.qr_expires_at / 1000.0, 'unixepoch') as qr_expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.pairing_requested_at / 1000.0, 'unixepoch') as pairing_requested_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.not_before / 1000.0, 'unixepoch') as not_before,
+  d.status as stored_status, l.owner as connector, strftime('%Y-%m-%dT%H:%M:%fZ', l.expires_at / 1000.0, 'unixepoch') as lease_expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.qr_expires_at / 1000.0, 'unixepoch') as qr_expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.pairing_requested_at / 1000.0, 'unixepoch') as pairing_requested_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.not_before / 1000.0, 'unixepoch') as not_before,
   strftime('%Y-%m-%dT%H:%M:%fZ', d.started_at / 1000.0, 'unixepoch') as started_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.paired_at / 1000.0, 'unixepoch') as paired_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.last_connected_at / 1000.0, 'unixepoch') as last_connected_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', d.unlink_requested_at / 1000.0, 'unixepoch') as unlink_requested_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.removed_at / 1000.0, 'unixepoch') as removed_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.created_at / 1000.0, 'unixepoch') as created_at, strftime('%Y-%m-%dT%H:%M:%fZ', d.updated_at / 1000.0, 'unixepoch') as updated_at
 from devices d left join leases l on l.name = 'device/' || d.id;--> statement-breakpoint

@@ -47,6 +47,9 @@ export const linkDevice = async (
   }
 }
 
+const progress = (detail: string | null): string =>
+  detail === null ? 'Connecting to WhatsApp...' : `Connecting to WhatsApp: ${detail}.`
+
 const follow = async (
   read: () => Promise<DeviceView | undefined>,
   { deviceId, print, stop }: LinkCommand,
@@ -75,9 +78,9 @@ const follow = async (
       print(`${deviceId} is disconnected: ${reason === null ? 'no reason is known' : reasonText[reason]}.\n`)
       return false
     }
-    if (status !== told && qr === null)
-      print(status === 'starting' ? 'Initializing device...\n' : 'Connecting to WhatsApp...\n')
-    told = status
+    const line = status === 'starting' ? 'Initializing device...' : progress(view.device.detail)
+    if (qr === null && line !== told) print(`${line}\n`)
+    told = line
     await sleep(pollMs, stop)
   }
   return false

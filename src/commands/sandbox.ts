@@ -22,7 +22,8 @@ export const startSandboxService = async (
   const sandbox = await startSandbox({
     port: config.sandboxPort,
     ...(config.sandboxSeed === undefined ? {} : { seed: config.sandboxSeed }),
-    log: (level, fields, message) => log[level](fields, message),
+    // What it does is on its page; the terminal is for the lines below and for the gateway.
+    log: (level, fields, message) => log[level === 'info' ? 'debug' : level](fields, message),
   }).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error)
     throw new ListenError(
@@ -35,6 +36,7 @@ export const startSandboxService = async (
   const services: Service[] = [{ stop: () => sandbox.close() }]
   const env = { WHATSAPP_URL: sandbox.url, WHATSAPP_NOISE_ROOT_KEY: sandbox.noiseRootKey }
   print(`📞 Simulated WhatsApp: ${sandbox.controlUrl} (its phones, in a browser)`)
+  print('   Its accounts last as long as it runs: devices that were linked before must be linked anew.')
   if (withGateway) {
     const dataDir = dataDirGiven ? config.dataDir : path.join(config.dataDir, 'sandbox')
     services.push(supervise({ args: ['serve'], env: { ...env, DATA_DIR: dataDir }, log, onUsageError }))

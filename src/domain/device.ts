@@ -51,7 +51,6 @@ export type StatusReason =
   | 'connector_away' // derived when a row is read: nobody holds the device's lease
   | 'connector_started' // a connector has taken the device over and logs in
   | 'connector_stopped'
-  | 'lease_lost'
   | 'store_failed'
 
 export type Desired = 'running' | 'stopped' | 'removed'

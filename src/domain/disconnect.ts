@@ -132,7 +132,6 @@ export const reasonText: Readonly<Record<StatusReason, string>> = {
   connector_away: 'no connector is running for this device; it reconnects as soon as one is',
   connector_started: 'the gateway has started and logs in again',
   connector_stopped: 'the gateway was stopped; it reconnects at the next start',
-  lease_lost: 'another connector has taken over, or this one was too slow to show that it lives',
   store_failed:
     'the database could not be written, so the connection was dropped before anything could be lost',
 }

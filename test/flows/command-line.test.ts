@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import BetterSqlite from 'better-sqlite3'
@@ -138,17 +138,23 @@ test('link draws the QR in the terminal, works without a running gateway, and en
 
 test("sandbox --with-gateway runs both, and the gateway is the sandbox's", async () => {
   const [port, sandboxPort] = [await freePort(), await freePort()]
-  const both = run(['sandbox', '--with-gateway'], {
+  const settings = {
     PORT: String(port),
     SANDBOX_PORT: String(sandboxPort),
     DATA_DIR: path.join(folder, 'both'),
-  })
+  }
+  const both = new Command(['sandbox', '--with-gateway'], settings, { ownGroup: true })
+  running.push(both)
   await eventually('the gateway runs', () => both.output.includes('running on'), 30_000)
   await fetch(`http://127.0.0.1:${port}/api/devices/a/start`, { method: 'POST' })
   await eventually('a QR is there', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api/devices/a/status`)
     return ((await response.json()) as { status: string }).status === 'waiting_for_scan'
   })
-  both.kill('SIGINT')
+  // As a terminal does on Ctrl-C: to all of the group at once.
+  process.kill(-(both.child.pid ?? 0), 'SIGINT')
   expect(await both.exit()).toBe(0)
+  expect(both.output).not.toContain('did not stop cleanly')
+  const left = await readdir(path.join(folder, 'both'))
+  expect(left.filter((name) => name !== 'gateway.db')).toEqual([])
 })

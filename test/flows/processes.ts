@@ -55,11 +55,16 @@ export class Command {
   output = ''
   private readonly ended: Promise<unknown>
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    { ownGroup = false }: { readonly ownGroup?: boolean } = {},
+  ) {
     const { NODE_OPTIONS: _options, VITEST: _vitest, ...inherited } = process.env
     this.child = spawn(process.execPath, [mainFile, ...args], {
       env: { ...inherited, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: ownGroup,
     })
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -114,7 +114,8 @@ export const toMessage = (message: Message): z.output<typeof messageSchema> => (
   error: message.error === null ? null : { code: message.error.code, detail: message.error.detail },
   timestamp: isoOrNull(message.whatsappAt),
   times: {
-    queued: message.direction === 'outbound' ? isoOrNull(message.createdAt) : null,
+    // A message that was typed on the phone was never queued here; ours bear the WhatsApp id as their own.
+    queued: message.id === message.whatsappId ? isoOrNull(message.createdAt) : null,
     sending: isoOrNull(message.sendingAt),
     sent: isoOrNull(message.sentAt),
     delivered: isoOrNull(message.deliveredAt),

@@ -5,10 +5,17 @@ import { sqliteView } from 'drizzle-orm/sqlite-core'
 const iso = (column: string) =>
   sql.raw(`strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') as ${column.split('.').at(-1)}`)
 
+/** A status is true while somebody holds the lease; without one it is shown as the API shows it (shown-status.ts). */
+const believed = sql.raw(`case
+    when d.status in ('disconnected', 'starting') or l.expires_at > unixepoch('subsec') * 1000 then d.status
+    when d.account_pn is null then 'connecting'
+    else 'reconnecting'
+  end as status`)
+
 export const vDevices = sqliteView('v_devices', {}).as(sql`
-select d.id, d.desired, d.status, d.reason, d.detail, ${iso('d.status_at')},
+select d.id, d.desired, ${believed}, d.reason, d.detail, ${iso('d.status_at')},
   d.account_pn as phone, d.account_lid as lid, d.push_name, d.generation, d.settled_generation,
-  l.owner as connector, ${iso('d.qr_expires_at')}, ${iso('d.pairing_requested_at')}, ${iso('d.not_before')},
+  d.status as stored_status, l.owner as connector, strftime('%Y-%m-%dT%H:%M:%fZ', l.expires_at / 1000.0, 'unixepoch') as lease_expires_at, ${iso('d.qr_expires_at')}, ${iso('d.pairing_requested_at')}, ${iso('d.not_before')},
   ${iso('d.started_at')}, ${iso('d.paired_at')}, ${iso('d.last_connected_at')},
   ${iso('d.unlink_requested_at')}, ${iso('d.removed_at')}, ${iso('d.created_at')}, ${iso('d.updated_at')}
 from devices d left join leases l on l.name = 'device/' || d.id`)
