@@ -105,7 +105,13 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       const now = { wall: clock.now(), mono: clock.monotonic() }
       const stepped = step(connection, input, deviceId, now)
       connection = stepped.connection
-      narrate(log, deviceId, { before, input, after: connection.phase, effects: stepped.effects })
+      narrate(log, deviceId, {
+        before,
+        input,
+        after: connection.phase,
+        effects: stepped.effects,
+        mono: now.mono,
+      })
       await carryOut(stepped.effects)
       followPhase()
     }

@@ -6,7 +6,18 @@ type Line = { readonly level: 'info' | 'warn'; readonly text: string }
 const info = (text: string): Line => ({ level: 'info', text })
 const warn = (text: string): Line => ({ level: 'warn', text })
 
-const linesOf = (before: Phase, input: Input, after: Phase, effects: readonly Effect[]): Line[] => {
+const secondMs = 1_000
+
+interface Narrated {
+  readonly before: Phase
+  readonly input: Input
+  readonly after: Phase
+  readonly effects: readonly Effect[]
+  /** The monotonic clock at the step. */
+  readonly mono: number
+}
+
+const linesOf = ({ before, input, after, effects, mono }: Narrated): Line[] => {
   const clears = effects.some((effect) => effect.kind === 'wipe_credentials')
   const lines: Line[] = []
   switch (input.kind) {
@@ -64,22 +75,16 @@ const linesOf = (before: Phase, input: Input, after: Phase, effects: readonly Ef
     if (reason === 'logged_out') lines.push(warn('🚪 Logged out. Device session ended.'))
     else if (reason === 'pairing_timeout') lines.push(warn('⛔ Nobody scanned the QR code in time'))
   }
-  if (after.kind === 'waiting' && before.kind !== 'waiting') lines.push(info('🔄 Attempting to reconnect...'))
+  if (after.kind === 'waiting' && before.kind !== 'waiting') {
+    const seconds = Math.max(1, Math.round((after.until - mono) / secondMs))
+    lines.push(info(`🔄 Attempting to reconnect in ${seconds} seconds...`))
+  }
   return lines
 }
 
 /** Tells what happens to a device in the words that the guide's users look for in the log: `📱 [myphone] QR Code …`. */
-export const narrate = (
-  log: Log,
-  deviceId: string,
-  step: {
-    readonly before: Phase
-    readonly input: Input
-    readonly after: Phase
-    readonly effects: readonly Effect[]
-  },
-): void => {
-  for (const { level, text } of linesOf(step.before, step.input, step.after, step.effects)) {
+export const narrate = (log: Log, deviceId: string, step: Narrated): void => {
+  for (const { level, text } of linesOf(step)) {
     const at = text.indexOf(' ')
     log[level]({ device: deviceId }, `${text.slice(0, at)} [${deviceId}]${text.slice(at)}`)
   }
