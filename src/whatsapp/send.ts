@@ -13,6 +13,29 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const nothingWritten = (error: unknown): boolean =>
   /^(Connection Closed|All encryptions failed|Not authenticated)/.test(messageOf(error))
 
+/** The server's code for a question of Baileys' that it refused; questions come before the frame is written. */
+const refusedQuestion = (error: unknown): number | undefined =>
+  error instanceof Error && 'data' in error && typeof error.data === 'number' ? error.data : undefined
+
+/** Not a member, not allowed, not there (iq errors of WhatsApp): asking again would bring the same. */
+const finalRefusals: ReadonlySet<number> = new Set([401, 403, 404, 406])
+
+const outcomeOf = (error: unknown): AttemptOutcome => {
+  const detail = messageOf(error)
+  if (error instanceof DeadlineError) return { kind: 'unknown', detail }
+  const code = refusedQuestion(error)
+  if (code !== undefined) {
+    return finalRefusals.has(code)
+      ? {
+          kind: 'impossible',
+          code: `refused_${code}`,
+          detail: `WhatsApp does not let this account write there (${code}, ${detail})`,
+        }
+      : { kind: 'not_sent', detail }
+  }
+  return nothingWritten(error) ? { kind: 'not_sent', detail } : { kind: 'unknown', detail }
+}
+
 /**
  * The server's word on a message. It may come as `<ack class="message">` or `<ack class="receipt">`; a receipt of the
  * recipient under the same id proves the same.
@@ -102,10 +125,7 @@ export const sendMessage = async (
     if (written !== undefined) return written
     return await Promise.race([withDeadline(answer, ackTimeoutMs, "WhatsApp's ack"), closed])
   } catch (error) {
-    if (error instanceof DeadlineError) return { kind: 'unknown', detail: error.message }
-    return nothingWritten(error)
-      ? { kind: 'not_sent', detail: messageOf(error) }
-      : { kind: 'unknown', detail: messageOf(error) }
+    return outcomeOf(error)
   } finally {
     sock.ws.off(`TAG:${message.whatsappId}`, onAnswer)
   }

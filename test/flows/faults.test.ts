@@ -190,3 +190,13 @@ test('a number that is not on WhatsApp fails before a byte of it is sent', async
   const [message] = (await world.messages('dev')).filter((m) => m.text === 'nobody')
   expect(message).toMatchObject({ status: 'failed', error: { code: 'not_on_whatsapp' } })
 })
+
+test('a group that the account is not in fails before a byte of it is sent', async () => {
+  const answer = await world.api('POST', '/api/devices/dev/send', {
+    to: '120363000000000000@g.us',
+    message: 'to nobody',
+  })
+  expect(answer.status).toBe(502)
+  const [message] = (await world.messages('dev')).filter((m) => m.text === 'to nobody')
+  expect(message).toMatchObject({ status: 'failed', attempts: 1, error: { code: 'refused_404' } })
+})
