@@ -35,7 +35,6 @@ export interface Connector {
 
 /** Rows are looked at this often, whether somebody poked or not. */
 const reconcileMs = 250
-const seatPollMs = 1_000
 const shutdownMs = 5_000
 const eventBatch = 500
 
@@ -48,6 +47,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   const actor: Actor = { kind: 'connector', id: owner }
   const step = createStep(limits, random)
   const runners = new Map<string, DeviceRunner>()
+  const endings = new Map<DeviceRunner, Promise<void>>()
   let seat: Lease | undefined
   let announcedWait = false
   let cursor = 0
@@ -105,30 +105,48 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     )
   }
 
-  const end = async (runner: DeviceRunner): Promise<void> => {
+  /** Beside the loop: a connection that is slow to end must not hold up the other devices. */
+  const end = (runner: DeviceRunner): Promise<void> => {
+    const ending = endings.get(runner) ?? finish(runner)
+    endings.set(runner, ending)
+    return ending
+  }
+  const finish = async (runner: DeviceRunner): Promise<void> => {
+    try {
+      await runner.shutdown()
+      await keeper.release(runner.lease)
+    } catch (error) {
+      log.error({ device: runner.deviceId, err: error }, 'device was not given back')
+    }
     runners.delete(runner.deviceId)
-    await runner.shutdown()
-    await keeper.release(runner.lease)
+    endings.delete(runner)
+    loop.poke()
+  }
+  const endAllOver = (): void => {
+    for (const runner of runners.values()) if (runner.over) void end(runner)
   }
 
+  const bringInLine = async (device: Device): Promise<void> => {
+    const runner = runners.get(device.id)
+    try {
+      if (runner === undefined) await start(device)
+      else if (!endings.has(runner)) runner.row(device)
+    } catch (error) {
+      log.error({ device: device.id, err: error }, 'device was not started')
+    }
+  }
   const reconcile = async (): Promise<void> => {
-    for (const runner of runners.values()) if (runner.over) await end(runner)
-    const unsettled = await store.devices.unsettled()
-    await Promise.all(
-      unsettled.map(async (device) => {
-        const runner = runners.get(device.id)
-        if (runner === undefined) await start(device)
-        else runner.row(device)
-      }),
-    )
+    await Promise.all((await store.devices.unsettled()).map(bringInLine))
     for (const runner of runners.values()) runner.tick()
   }
 
   const loop = startLoop({
     pollMs: reconcileMs,
     async tick() {
-      if (stopped || !(await takeSeat())) return seatPollMs
-      await reconcile()
+      if (stopped) return undefined
+      // Without the seat too: it is another connector that waits for these leases then.
+      endAllOver()
+      if (await takeSeat()) await reconcile()
       return undefined
     },
     onError: (error) => log.error({ err: error }, 'reconcile failed'),
@@ -162,10 +180,11 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       stopped = true
       unsubscribe()
       await Promise.all([feed.stop(), loop.stop()])
-      const endings = Promise.allSettled([...runners.values()].map((runner) => end(runner)))
-      await withDeadline(endings, shutdownMs, 'the end of all connections').catch((error: unknown) =>
-        log.warn({ err: error }, 'connections were cut'),
-      )
+      const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
+      await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
+        log.warn({ err: error }, 'connections were cut')
+        for (const runner of runners.values()) runner.leaseLost()
+      })
       if (seat !== undefined) {
         await keeper
           .release(seat)

@@ -18,6 +18,7 @@ import {
 import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
 import { type OutboxSender, startOutboxSender } from './outbox-sender.ts'
+import { createOwed } from './owed.ts'
 
 export interface RunnerDeps {
   readonly store: Store
@@ -52,6 +53,9 @@ const frameEveryMs = 1_000
 /** Rows are told apart by the time of their change, unless they have just changed. */
 const rowSettlesMs = 1_000
 
+/** Half done, they leave the state machine with another idea of the credentials than the store has. */
+const decisive = new Set<string>(['cancel_messages', 'wipe_credentials', 'quarantine_credentials'])
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
@@ -79,60 +83,78 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let lastFrameAt = 0
   let inbox: Inbox | undefined
   let lost = false
+  /** Only the newest request for a pairing code is answered. */
+  let codesAsked = 0
   /** The account that the open socket is logged in as. */
   let ownAddress = ''
-  /** What the store has refused to take; it goes with the next observation. */
-  let debt: Observation | undefined
+  const owed = createOwed((generation, observation) =>
+    store.devices.observe(lease, deviceId, (before) =>
+      observe(before, generation, observation, origin(), clock.now()),
+    ),
+  )
 
-  const queue: { readonly input: Input; readonly attempt: number | null }[] = []
-  let draining: Promise<void> | undefined
+  /** `row` stands for the row as it is when its turn comes. */
+  const queue: { readonly input: Input | 'row'; readonly attempt: number | null }[] = []
+  let busy = false
+  let draining: Promise<void> = Promise.resolve()
 
   /** `of` is the attempt that an input belongs to: it counts for nothing once there is another socket. */
-  const dispatch = (input: Input, of: number | null = null): void => {
+  const dispatch = (input: Input | 'row', of: number | null = null): void => {
     queue.push({ input, attempt: of })
-    draining ??= drain().finally(() => {
-      draining = undefined
-    })
+    if (busy) return
+    busy = true
+    draining = drain().catch((error: unknown) => giveUp(error))
   }
   const drain = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { input } = next
-      if (next.attempt !== null && next.attempt !== attempt) continue
-      // Without the lease nothing may be done, and nothing written, but to end.
-      if (lost && input.kind !== 'lease_lost') continue
-      if (input.kind === 'tick') await payDebt()
-      const before = connection.phase
-      const now = { wall: clock.now(), mono: clock.monotonic() }
-      const stepped = step(connection, input, deviceId, now)
-      connection = stepped.connection
-      narrate(log, deviceId, {
-        before,
-        input,
-        after: connection.phase,
-        effects: stepped.effects,
-        mono: now.mono,
-      })
-      await carryOut(stepped.effects)
-      followPhase()
+    try {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        if (next.attempt !== null && next.attempt !== attempt) continue
+        const input = next.input === 'row' ? await readRow() : next.input
+        if (input !== undefined) await take(input)
+      }
+    } finally {
+      busy = false
     }
+  }
+  const take = async (input: Input): Promise<void> => {
+    // Without the lease nothing may be done, and nothing written, but to end.
+    if (lost && input.kind !== 'lease_lost') return
+    if (input.kind === 'tick' || input.kind === 'shutdown') await payDebt()
+    const before = connection.phase
+    const now = { wall: clock.now(), mono: clock.monotonic() }
+    const { connection: after, effects } = step(connection, input, deviceId, now)
+    connection = after
+    narrate(log, deviceId, { before, input, after: after.phase, effects, mono: now.mono })
+    await carryOut(effects)
+    followPhase()
   }
 
   const carryOut = async (effects: readonly Effect[]): Promise<void> => {
-    for (const effect of effects) {
+    for (const [at, effect] of effects.entries()) {
+      // It may have been lost while the one before was carried out.
+      if (lost && effect.kind !== 'drop_socket') return
       try {
         await run(effect)
       } catch (error) {
-        dropSocket()
-        if (error instanceof StaleLeaseError) {
-          lost = true
-          dispatch({ kind: 'lease_lost' })
-        } else {
-          log.error({ device: deviceId, effect: effect.kind, err: error }, 'effect failed')
-          dispatch({ kind: 'store_failed' })
+        if (effect.kind === 'observe') {
+          for (const later of effects.slice(at + 1)) if (later.kind === 'observe') owe(later.observation)
         }
-        return
+        return effectFailed(effect.kind, error)
       }
     }
+  }
+  const effectFailed = (effect: Effect['kind'], error: unknown): void => {
+    if (error instanceof StaleLeaseError) return leaseLost()
+    if (decisive.has(effect)) return giveUp(error)
+    dropSocket()
+    log.error({ device: deviceId, effect, err: error }, 'effect failed')
+    dispatch({ kind: 'store_failed' })
+  }
+  const leaseLost = (): void => {
+    if (lost) return
+    lost = true
+    dropSocket()
+    dispatch({ kind: 'lease_lost' })
   }
 
   const run = async (effect: Effect): Promise<void> => {
@@ -148,11 +170,14 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
           done: () => ({ kind: 'unlink_done', gone: true, detail: '' }),
           failed: (error) => ({ kind: 'unlink_done', gone: false, detail: messageOf(error) }),
         })
-      case 'request_code':
+      case 'request_code': {
+        const asked = ++codesAsked
+        const newest = (input: Input): Input | undefined => (asked === codesAsked ? input : undefined)
         return during(socket?.requestPairingCode(effect.phone), {
-          done: (code) => ({ kind: 'code_made', code }),
-          failed: (error) => ({ kind: 'code_refused', error: messageOf(error) }),
+          done: (code) => newest({ kind: 'code_made', code }),
+          failed: (error) => newest({ kind: 'code_refused', error: messageOf(error) }),
         })
+      }
       case 'cancel_messages': {
         const error = { code: 'device_removed', detail: 'the device was removed before the message was sent' }
         await store.outbox.cancelAll(lease, deviceId, error, origin(), clock.now())
@@ -165,32 +190,28 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         return store.auth.quarantine(lease, deviceId, effect.reason, entry, clock.now())
       }
       case 'observe':
-        return record(effect.observation)
+        owe(effect.observation)
+        return owed.pay()
       default:
         return unreachable(effect)
     }
   }
 
-  const record = async (observation: Observation): Promise<void> => {
-    const { generation } = connection.facts
-    const events = [...(debt?.events ?? []), ...(observation.events ?? [])]
-    const whole: Observation = { ...debt, ...observation, events }
-    debt = whole
-    await store.devices.observe(lease, deviceId, (before) =>
-      observe(before, generation, whole, origin(), clock.now()),
-    )
-    debt = undefined
-  }
+  const owe = (observation: Observation): void => owed.add(connection.facts.generation, observation)
 
   /** What could not be written must be, or the row would go on saying what is not true. */
   const payDebt = async (): Promise<void> => {
-    if (debt !== undefined) await carryOut([{ kind: 'observe', observation: {} }])
+    try {
+      await owed.pay()
+    } catch (error) {
+      effectFailed('observe', error)
+    }
   }
 
   /** Runs an operation of the socket beside the queue; its end is an input, unless the socket is another by then. */
   const during = <T>(
     operation: Promise<T> | undefined,
-    { done, failed }: { done?: (value: T) => Input; failed: (error: unknown) => Input },
+    ends: { done?: (value: T) => Input | undefined; failed: (error: unknown) => Input | undefined },
   ): void => {
     if (operation === undefined) return
     const own = attempt
@@ -199,9 +220,9 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       try {
         // Not in the call below: an absent `done` would leave the operation without anybody who waits for it.
         const value = await operation
-        input = done?.(value)
+        input = ends.done?.(value)
       } catch (error) {
-        input = failed(error)
+        input = ends.failed(error)
       }
       if (input !== undefined) dispatch(input, own)
     }
@@ -209,7 +230,9 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   }
 
   const openSocket = async (): Promise<void> => {
+    stopOutbox()
     await stopping
+    if (lost) return
     const own = ++attempt
     const tell = (input: Input): void => dispatch(input, own)
     try {
@@ -217,9 +240,10 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       if (own === attempt) socket = opened
       else opened.drop()
     } catch (error) {
-      if (error instanceof CorruptCredentialsError)
-        tell({ kind: 'credentials_corrupt', detail: error.message })
-      else tell({ kind: 'closed', close: { origin: 'transport', code: null, message: messageOf(error) } })
+      const message = messageOf(error)
+      const corrupt = error instanceof CorruptCredentialsError
+      if (corrupt) tell({ kind: 'credentials_corrupt', detail: message })
+      else tell({ kind: 'closed', close: { origin: 'transport', code: null, message } })
     }
   }
 
@@ -233,7 +257,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     },
     onPaired: (account) => tell({ kind: 'paired', account }),
     onOpened: (account) => {
-      ownAddress = account.pn
+      if (own === attempt) ownAddress = account.pn
       tell({ kind: 'opened', account })
     },
     onFrame: () => {
@@ -250,19 +274,29 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     onUndecryptable: async (stanzaKey, promotion) => {
       // Its own key: what of the stanza is journaled stays open for the parts that a retry will bring.
       const input = { deviceId, stanzaKey: `undecryptable ${stanzaKey}`, promotion }
-      await store.inbound.promote(lease, input, origin(), clock.now())
+      await underLease(store.inbound.promote(lease, input, origin(), clock.now()))
     },
     onReceipt: async (receipt) => {
-      await store.messages.recordReceipt(lease, { deviceId, ...receipt }, origin(), clock.now())
+      await underLease(store.messages.recordReceipt(lease, { deviceId, ...receipt }, origin(), clock.now()))
     },
     onDeaf: () => tell({ kind: 'deaf' }),
     onStoreFailed: (error) => {
       if (own !== attempt) return
-      lost = error instanceof StaleLeaseError
-      dispatch({ kind: lost ? 'lease_lost' : 'store_failed' })
+      if (error instanceof StaleLeaseError) leaseLost()
+      else dispatch({ kind: 'store_failed' })
     },
     onClosed: (close) => tell({ kind: 'closed', close }),
   })
+
+  /** A write beside the queue: it too may be the first to hear that the lease is gone. */
+  const underLease = async (write: Promise<unknown>): Promise<void> => {
+    try {
+      await write
+    } catch (error) {
+      if (error instanceof StaleLeaseError) leaseLost()
+      throw error
+    }
+  }
 
   const dropSocket = (): void => {
     attempt += 1
@@ -292,6 +326,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         clock,
         random,
         origin,
+        onLost: leaseLost,
         log,
       })
     }
@@ -301,10 +336,22 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   const takeOver = async (): Promise<void> => {
     const recovered = await store.outbox.recover(lease, deviceId, origin(), clock.now())
     if (recovered > 0) log.info({ device: deviceId, messages: recovered }, 'unfinished messages queued again')
-    inbox = startInbox({ inbound: store.inbound, whatsapp, deviceId, lease, clock, origin, log })
+    inbox = startInbox({
+      inbound: store.inbound,
+      whatsapp,
+      deviceId,
+      lease,
+      clock,
+      origin,
+      onLost: leaseLost,
+      log,
+    })
   }
-  const giveRow = async (row: Device): Promise<void> => {
-    let paired = connection.facts.paired
+  /** Read when its turn comes: one that was read before our own last word would take that word back. */
+  const readRow = async (): Promise<Input | undefined> => {
+    const row = (await store.devices.get(deviceId))?.device
+    if (row === undefined) return undefined
+    let { paired } = connection.facts
     if (row.generation !== connection.facts.generation || connection.phase.kind === 'idle') {
       try {
         paired = await whatsapp.isPaired(deviceId)
@@ -313,21 +360,21 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         paired = row.account !== null
       }
     }
-    dispatch({ kind: 'row', device: row, paired })
+    return { kind: 'row', device: row, paired }
   }
-  const failed = (error: unknown): void => {
-    log.error({ device: deviceId, err: error }, 'device was not taken over')
-    lost = true
-    dispatch({ kind: 'lease_lost' })
+  /** Another runner, with a lease of its own, must see what can be made of it. */
+  const giveUp = (error: unknown): void => {
+    log.error({ device: deviceId, err: error }, 'device given up; it is taken over anew')
+    leaseLost()
   }
-  let rows: Promise<void> = takeOver()
+  const started = takeOver().catch(giveUp)
   let seen = { updatedAt: -1, generation: -1 }
   const next = (row: Device): void => {
     // A second change in the ms of the first would look the same: a row that is new is given again.
     const settledRow = clock.now() - row.updatedAt > rowSettlesMs
     if (settledRow && row.updatedAt === seen.updatedAt && row.generation === seen.generation) return
     seen = row
-    rows = rows.then(() => giveRow(row)).catch(failed)
+    void started.then(() => dispatch('row'))
   }
   next(device)
 
@@ -337,20 +384,16 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     row: next,
     tick: () => dispatch({ kind: 'tick' }),
     pokeOutbox: () => outbox?.poke(),
-    leaseLost() {
-      lost = true
-      dropSocket()
-      dispatch({ kind: 'lease_lost' })
-    },
+    leaseLost,
     async shutdown() {
-      await rows
+      await started
       stopOutbox()
       if (!lost) dispatch({ kind: 'shutdown' })
       await draining
       await Promise.all([stopping, inbox?.stop()])
     },
     get over() {
-      return draining === undefined && (lost || connection.phase.kind === 'settled')
+      return !busy && (lost || (connection.phase.kind === 'settled' && owed.none))
     },
   }
 }

@@ -13,6 +13,7 @@ export interface InboxOptions {
   readonly lease: Lease
   readonly clock: Clock
   readonly origin: () => Origin
+  readonly onLost: () => void
   readonly log: Log
 }
 
@@ -33,19 +34,21 @@ const journalKeptMs = 30 * 24 * 60 * 60 * 1000
  * does not depend on Baileys' event buffer, which may hold messages back for 20 s and forgets them with the socket.
  */
 export const startInbox = (options: InboxOptions): Inbox => {
-  const { inbound, whatsapp, deviceId, lease, clock, origin, log } = options
+  const { inbound, whatsapp, deviceId, lease, clock, origin, onLost, log } = options
   let prunedAt = Number.NEGATIVE_INFINITY
 
   /** One that cannot be stored stays in the journal, and does not hold up the others. */
-  const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<void> => {
+  const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<boolean> => {
     const now = clock.now()
     try {
       const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, now)
       const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
       if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
+      return true
     } catch (error) {
-      if (!(error instanceof StaleLeaseError))
-        log.error({ device: deviceId, err: error }, 'message was not stored')
+      if (error instanceof StaleLeaseError) onLost()
+      else log.error({ device: deviceId, err: error }, 'message was not stored')
+      return false
     }
   }
 
@@ -53,12 +56,13 @@ export const startInbox = (options: InboxOptions): Inbox => {
     pollMs,
     async tick() {
       const stanzas = await inbound.pending(deviceId, batchSize)
-      await Promise.all(stanzas.map(promoteOne))
+      const promoted = await Promise.all(stanzas.map(promoteOne))
       if (clock.monotonic() - prunedAt > pruneEveryMs) {
         prunedAt = clock.monotonic()
         await inbound.prune(deviceId, clock.now() - journalKeptMs)
       }
-      return stanzas.length === batchSize ? 0 : undefined
+      // A batch of which nothing could be stored would only fail again at once.
+      return stanzas.length === batchSize && promoted.includes(true) ? 0 : undefined
     },
     onError: (error) => log.error({ device: deviceId, err: error }, 'inbox tick failed'),
   })

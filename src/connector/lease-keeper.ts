@@ -31,7 +31,7 @@ interface Held {
   readonly deadline: { readonly wall: number; readonly mono: number }
 }
 
-/** Renewals a term: two may fail before the third would be too late. */
+/** Renewals a term, when they succeed; one that fails is tried again at the next check. */
 const renewalsPerTerm = 3
 /** The holder stops this part of a term before the others may start. */
 const marginPart = 0.2
@@ -43,6 +43,7 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
   const held = new Map<string, Held>()
   const holdMs = ttlMs * (1 - marginPart)
   let renewAt = 0
+  let renewing: Promise<void> | undefined
 
   const deadlineFrom = (wall: number, mono: number): Held['deadline'] => ({
     wall: wall + holdMs,
@@ -87,12 +88,20 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
     pollMs: ttlMs / checksPerTerm,
     async tick() {
       for (const entry of held.values()) if (!inTime(entry)) lose(entry)
-      if (clock.monotonic() < renewAt) return undefined
+      if (renewing !== undefined || clock.monotonic() < renewAt) return undefined
       renewAt = clock.monotonic() + ttlMs / renewalsPerTerm
-      await renew()
+      // Beside the checks: a store that does not answer must not hide that the time is up.
+      renewing = renew()
+        .catch((error: unknown) => {
+          renewAt = clock.monotonic()
+          log.error({ err: error }, 'leases were not renewed')
+        })
+        .finally(() => {
+          renewing = undefined
+        })
       return undefined
     },
-    onError: (error) => log.error({ err: error }, 'leases were not renewed'),
+    onError: (error) => log.error({ err: error }, 'leases were not checked'),
   })
 
   const claim = async (name: string, deadOwner?: string): Promise<Lease | undefined> => {
@@ -118,6 +127,9 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
       const entry = held.get(lease.name)
       return entry !== undefined && entry.lease.epoch === lease.epoch && inTime(entry)
     },
-    stop: () => loop.stop(),
+    async stop() {
+      await loop.stop()
+      await renewing
+    },
   }
 }

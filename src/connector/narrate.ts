@@ -64,7 +64,7 @@ const linesOf = ({ before, input, after, effects, mono }: Narrated): Line[] => {
         lines.push(info('🚀 Starting device session...'))
       break
     case 'lease_lost':
-      lines.push(warn('⛔ Another connector has taken over this device'))
+      lines.push(warn('⛔ Device given up: its lease is gone, or it must be taken over anew'))
       break
     default:
       break

@@ -4,6 +4,7 @@ import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { partyJid } from '../domain/jid.ts'
 import { afterAttempt, type AttemptOutcome } from '../domain/outbox.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import type { ClaimedMessage, OutboxStore } from '../store/store.ts'
@@ -20,6 +21,8 @@ export interface OutboxSenderOptions {
   readonly clock: Clock
   readonly random: Random
   readonly origin: () => Origin
+  /** The lease is gone, or an outcome is: then only a new term can put the message right (`recover`). */
+  readonly onLost: () => void
   readonly log: Log
 }
 
@@ -32,10 +35,12 @@ export interface OutboxSender {
 /** Baileys works on them one by one; more would only lengthen the time that each spends in its hands. */
 const inFlightMax = 20
 const pollMs = 1_000
+const recordRetryMs = 1_000
 
 /** Sends what is due over one open socket: claim, send, record. */
 export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender => {
-  const { outbox, deviceId, lease, isHeld, socket, ownAddress, clock, random, origin, log } = options
+  const { outbox, deviceId, lease, isHeld, socket, ownAddress, clock, random, origin, onLost, log } = options
+  const ending = new AbortController()
   const inFlight = new Set<Promise<void>>()
 
   const trySend = async ({ message, content }: ClaimedMessage): Promise<AttemptOutcome> => {
@@ -57,7 +62,18 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
       { device: deviceId, message: message.id, outcome: outcome.kind, state: after.state },
       'attempt ended',
     )
-    await outbox.record(lease, message.id, after, origin(), now)
+    for (;;) {
+      const last = ending.signal.aborted
+      try {
+        return await outbox.record(lease, message.id, after, origin(), now)
+      } catch (error) {
+        if (error instanceof StaleLeaseError) return onLost()
+        log.error({ device: deviceId, message: message.id, err: error }, 'outcome was not recorded')
+        if (last) return onLost()
+      }
+      // Until it is, nothing else can be sent to this chat.
+      await sleep(recordRetryMs, ending.signal)
+    }
   }
 
   const loop = startLoop({
@@ -73,12 +89,8 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
       for (const message of claimed) {
         const run = attempt(message)
           .catch((error: unknown) => {
-            if (!(error instanceof StaleLeaseError)) {
-              log.error(
-                { device: deviceId, message: message.message.id, err: error },
-                'outcome was not recorded',
-              )
-            }
+            log.error({ device: deviceId, message: message.message.id, err: error }, 'attempt failed')
+            onLost()
           })
           .finally(() => {
             inFlight.delete(run)
@@ -88,12 +100,16 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
       }
       return undefined
     },
-    onError: (error) => log.error({ device: deviceId, err: error }, 'outbox tick failed'),
+    onError(error) {
+      if (error instanceof StaleLeaseError) onLost()
+      else log.error({ device: deviceId, err: error }, 'outbox tick failed')
+    },
   })
 
   return {
     poke: () => loop.poke(),
     async stop() {
+      ending.abort()
       await loop.stop()
       await Promise.all(inFlight)
     },
