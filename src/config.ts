@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
 import path from 'node:path'
 import { z } from 'zod'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
+import { isLoopback } from './runtime/loopback.ts'
 
 /** A setting or argument is wrong: all that is, one line each. The process ends with code 2. */
 export class UsageError extends Error {
@@ -24,12 +24,6 @@ const wholeNumber = (min: number, max: number) =>
     .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
-
-/** Is a host name of this machine only? */
-export const isLoopback = (host: string): boolean => {
-  const bare = host.replace(/^\[|\]$/g, '')
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'))
-}
 
 const serverUrl = z.string().superRefine((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined

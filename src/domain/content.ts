@@ -1,13 +1,6 @@
-const conversationTag = 0x0a
+import { varint } from './varint.ts'
 
-/** A base-128 varint (protobuf encoding, "Base 128 Varints"). */
-const varint = (value: number): number[] => {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
-  bytes.push(rest)
-  return bytes
-}
+const conversationTag = 0x0a
 
 /**
  * The WAProto `Message` of a plain text: field 1, `conversation`. Written by hand so that the API does not carry all of

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, isIP } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { isLoopback } from '../runtime/loopback.ts'
 import type { Context } from './context.ts'
 import { createControl } from './control/app.ts'
 import { createEntropy } from './entropy.ts'
@@ -46,9 +47,6 @@ const webSocketPath = '/ws/chat'
 const messageMaxBytes = 2 * frameMaxBytes
 const scopeBytes = 8
 const secondMs = 1000
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 const listen = async (server: Server, port: number, host: string): Promise<number> => {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type Config, isLoopback, readConfig, settingNames, UsageError } from '../../src/config.ts'
+import { type Config, readConfig, settingNames, UsageError } from '../../src/config.ts'
 
 const key = 'ab'.repeat(32)
 const url = 'ws://127.0.0.1:3100/ws/chat'
@@ -218,23 +218,4 @@ describe('a server in place of WhatsApp', () => {
       expect(problemsOf({ [name]: value, WHATSAPP_URL: url })).toEqual([])
     },
   )
-})
-
-describe('a host name', () => {
-  it.each(['localhost', '127.0.0.1', '127.255.255.254', '::1', '[::1]'])('%s is of this machine', (host) => {
-    expect(isLoopback(host)).toBe(true)
-  })
-  it.each([
-    '',
-    '0.0.0.0',
-    '::',
-    '127.0.0.1.example.com',
-    '127.example.com',
-    'localhost.',
-    '10.0.0.1',
-    '::2',
-    '127.0.0',
-  ])('%j is not known to be of this machine', (host) => {
-    expect(isLoopback(host)).toBe(false)
-  })
 })

@@ -1,3 +1,5 @@
+import { varint } from '../../domain/varint.ts'
+
 /**
  * The few protobuf fields of Signal's records that the engine does not expose. Field numbers are those of
  * libsignal's `storage.proto` (RecordStructure, SessionStructure) and `wire.proto` (PreKeySignalMessage).
@@ -82,13 +84,8 @@ export const splitRecord = (record: Uint8Array): Uint8Array[] => {
   return [...current, ...previous]
 }
 
-const header = (number: number, length: number): Uint8Array => {
-  const bytes = [number * 8 + lengthDelimited]
-  let rest = length
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
-  bytes.push(rest)
-  return Uint8Array.from(bytes)
-}
+const header = (number: number, length: number): Uint8Array =>
+  Uint8Array.from([...varint(number * 8 + lengthDelimited), ...varint(length)])
 
 /** Can the record be read at all? */
 export const isReadable = (record: Uint8Array): boolean => {

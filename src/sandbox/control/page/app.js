@@ -8,7 +8,7 @@ const pictureSideMaxPixels = 2000
 const byId = (id) => document.getElementById(id)
 const numberOf = (jid) => jid.split('@')[0]
 
-/** @type {{ phone: string | undefined, chat: string | undefined, phones: any[], messages: any[] }} */
+/** @type {{ phone: string | undefined, chat: string | undefined, phones: object[], messages: object[] }} */
 const state = { phone: undefined, chat: undefined, phones: [], messages: [] }
 
 const element = (tag, props = {}, ...children) => {
