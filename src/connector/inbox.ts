@@ -41,7 +41,7 @@ export const startInbox = (options: InboxOptions): Inbox => {
   const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<boolean> => {
     const now = clock.now()
     try {
-      const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, now)
+      const promotion = whatsapp.promote(stanza, plaintexts, deviceId, now)
       const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
       if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
       return true

@@ -153,6 +153,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
   const configOf = (
     deviceId: string,
     auth: AuthState,
+    userDevicesCache: ReturnType<typeof createDeviceListCache>,
   ): Partial<SocketConfig> & Pick<SocketConfig, 'auth'> => {
     let counters = retryCounters.get(deviceId)
     if (counters === undefined) {
@@ -173,7 +174,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       // One try: the store waits for a busy database itself, and what it gives up on must cut the socket.
       transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
       msgRetryCounterCache: counters,
-      userDevicesCache: createDeviceListCache(auth.keys, () => clock.now()),
+      userDevicesCache,
       // Online companions silence the notifications of the phone.
       markOnlineOnConnect: false,
       syncFullHistory: false,
@@ -203,6 +204,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       },
     })
     const { creds } = auth
+    const devices = createDeviceListCache(auth.keys, () => clock.now())
     const me = (): Me => ({ pn: normalizeJid(creds.me?.id) ?? '', lid: normalizeJid(creds.me?.lid) ?? null })
 
     const drop = (why: string): void => {
@@ -240,7 +242,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), detail))
 
     sock = makeWASocket({
-      ...configOf(deviceId, auth),
+      ...configOf(deviceId, auth, devices),
       makeSignalRepository: createSignalRepository({
         store: auth.signal,
         lock: auth.lock,
@@ -295,7 +297,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       fail,
     )
     handlePairingNotifications(sock, {
-      saveCreds,
+      saveCreds: () => auth.saveCreds(),
       showQrAgain: () => qrs.again(),
       onPasskeyRequired: () => listener.onPasskeyRequired(),
       onError: fail,
@@ -321,7 +323,6 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     })
 
     const live = sock
-    const devices = createDeviceListCache(auth.keys, () => clock.now())
     return {
       send: (message) =>
         sendMessage(
@@ -368,20 +369,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       const stored = await store.auth.creds(deviceId)
       return stored !== undefined && isPairedCreds(parseCreds(stored))
     },
-    async promote(stanza, plaintexts, deviceId, now) {
-      const promotion = promotionOf(
-        JSON.parse(stanza) as StanzaRecord,
-        plaintexts,
-        deviceId,
-        newId('msg', now),
-      )
-      if (promotion.kind === 'nothing') return promotion
-      const { message } = promotion
-      const [chat, sender] = await Promise.all([
-        store.addresses.complete(deviceId, message.chat),
-        store.addresses.complete(deviceId, message.sender),
-      ])
-      return { kind: 'message', message: { ...message, chat, sender } }
-    },
+    promote: (stanza, plaintexts, deviceId, now) =>
+      promotionOf(JSON.parse(stanza) as StanzaRecord, plaintexts, deviceId, newId('msg', now)),
   }
 }

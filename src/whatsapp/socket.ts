@@ -75,11 +75,6 @@ export interface WhatsApp {
   open(options: OpenOptions): Promise<WhatsAppSocket>
   /** Do the stored credentials belong to an account? Rejects with CorruptCredentialsError. */
   isPaired(deviceId: string): Promise<boolean>
-  /** What a journaled stanza comes to. */
-  promote(
-    stanza: string,
-    plaintexts: readonly Uint8Array[],
-    deviceId: string,
-    now: number,
-  ): Promise<Promotion>
+  /** What a journaled stanza comes to. Throws when the row cannot be read. */
+  promote(stanza: string, plaintexts: readonly Uint8Array[], deviceId: string, now: number): Promotion
 }

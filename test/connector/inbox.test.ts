@@ -80,7 +80,10 @@ describe('the inbox', () => {
   it('one that cannot be stored does not hold up the others, and is tried again', async () => {
     const { journal, run, stored, state, lines } = await createWorld()
     const { promote } = state
-    state.promote = (stanza) => (stanza === 'i0' ? Promise.reject(new Error('bad content')) : promote(stanza))
+    state.promote = (stanza) => {
+      if (stanza === 'i0') throw new Error('bad content')
+      return promote(stanza)
+    }
     await journal(...ids(5))
     const inbox = run()
     await until(async () => (await stored()) === 4)

@@ -86,8 +86,7 @@ export const scriptWhatsApp = (script: Script = {}) => {
     paired: false,
     isPaired: (_deviceId: string): Promise<boolean> => Promise.resolve(state.paired),
     /** A stanza is the id of its message here. */
-    promote: (stanza: string): Promise<Promotion> =>
-      Promise.resolve(incoming(stanza, { whatsappId: stanza })),
+    promote: (stanza: string): Promotion => incoming(stanza, { whatsappId: stanza }),
     /** How many lived when another was opened; one is one too many. */
     overlaps: 0,
   }

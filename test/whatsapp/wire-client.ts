@@ -149,7 +149,7 @@ export const link = async (sandbox: Sandbox, number: string): Promise<WireClient
     },
     async inbox() {
       for (const { stanzaKey, stanza, plaintexts } of await memory.inbound.pending(deviceId, 1_000)) {
-        const promotion = await whatsapp.promote(stanza, plaintexts, deviceId, Date.now())
+        const promotion = whatsapp.promote(stanza, plaintexts, deviceId, Date.now())
         await memory.inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin, Date.now())
       }
       const { items } = await memory.messages.list({ deviceId, direction: 'inbound' }, { limit: 1_000 })
