@@ -215,7 +215,7 @@ select seq, id, strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') as at, 
 from audit_entries;--> statement-breakpoint
 CREATE VIEW `v_devices` AS 
 select d.id, d.desired, case
-    when d.status in ('disconnected', 'starting') or l.expires_at > unixepoch('subsec') * 1000 then d.status
+    when d.status in ('disconnected', 'starting') or l.expires_at > (julianday('now') - 2440587.5) * 86400000.0 then d.status
     when d.account_pn is null then 'connecting'
     else 'reconnecting'
   end as status, d.reason, d.detail, strftime('%Y-%m-%dT%H:%M:%fZ', d.status_at / 1000.0, 'unixepoch') as status_at,

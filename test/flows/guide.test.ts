@@ -85,6 +85,14 @@ test('a message from a phone is in the API and in SQLite', async () => {
   ).toEqual(['Hello back'])
 })
 
+test("the system's own sqlite3 reads every view, and believes what the API says of a device", () => {
+  const sqlite = (sql: string): string => shell(`sqlite3 ${world.dataDir}/gateway.db "${sql}"`).trim()
+  expect(sqlite('select status, stored_status from v_devices')).toBe('connected|connected')
+  const views = sqlite("select name from sqlite_master where type = 'view'").split('\n')
+  expect(views).toContain('v_messages')
+  for (const view of views) expect(sqlite(`select count(*) from ${view}`)).toMatch(/^\d+$/)
+})
+
 test('the owner sees on the phone what the gateway sent, and the ticks reach the API', async () => {
   const { body } = await world.api('POST', '/api/devices/customer1/send', {
     to: '+1 234-567-890',

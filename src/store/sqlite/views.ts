@@ -5,9 +5,12 @@ import { sqliteView } from 'drizzle-orm/sqlite-core'
 const iso = (column: string) =>
   sql.raw(`strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') as ${column.split('.').at(-1)}`)
 
+/** Now in ms, in words that the `sqlite3` of older systems knows too: `unixepoch('subsec')` came with SQLite 3.42. */
+const nowMs = `(julianday('now') - 2440587.5) * 86400000.0`
+
 /** A status is true while somebody holds the lease; without one it is shown as the API shows it (shown-status.ts). */
 const believed = sql.raw(`case
-    when d.status in ('disconnected', 'starting') or l.expires_at > unixepoch('subsec') * 1000 then d.status
+    when d.status in ('disconnected', 'starting') or l.expires_at > ${nowMs} then d.status
     when d.account_pn is null then 'connecting'
     else 'reconnecting'
   end as status`)
