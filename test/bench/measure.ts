@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+
+/** Linux gives the CPU time of processes in ticks of 10 ms (`getconf CLK_TCK`, 100 on all of its platforms). */
+const tickMs = 10
+const bytesPerKb = 1024
+const bytesPerMb = 1024 * 1024
+
+/** User and system CPU time that a process has used since its start, in ms (proc(5), `/proc/PID/stat`). */
+export const cpuMs = (pid: number): number => {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The name of the program stands in parentheses and may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * tickMs
+}
+
+/** Resident memory of a process in MB. */
+export const rssMb = async (pid: number): Promise<number> => {
+  const kb = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
+  if (kb === undefined) throw new Error(`process ${pid} tells no memory`)
+  return (Number(kb) * bytesPerKb) / bytesPerMb
+}
+
+/** The value below which the given part of the values lies; NaN of none. */
+export const quantile = (values: readonly number[], part: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5)
