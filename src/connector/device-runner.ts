@@ -19,6 +19,7 @@ import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
 import { type OutboxSender, startOutboxSender } from './outbox-sender.ts'
 import { createOwed } from './owed.ts'
+import { createSocketListener } from './socket-listener.ts'
 
 export interface RunnerDeps {
   readonly store: Store
@@ -46,9 +47,6 @@ export interface DeviceRunner {
   /** True when it will do nothing more: the generation is settled, or the lease is gone. */
   readonly over: boolean
 }
-
-/** Every frame is a sign of life; more than one a second says nothing new to the state machine. */
-const frameEveryMs = 1_000
 
 /** Rows are told apart by the time of their change, unless they have just changed. */
 const rowSettlesMs = 1_000
@@ -80,7 +78,6 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let attempt = 0
   let outbox: OutboxSender | undefined
   let stopping: Promise<void> = Promise.resolve()
-  let lastFrameAt = 0
   let inbox: Inbox | undefined
   let lost = false
   /** Only the newest request for a pairing code is answered. */
@@ -247,46 +244,31 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     }
   }
 
-  const listenerFor = (own: number, tell: (input: Input) => void): SocketListener => ({
-    onQr: (text, ttlMs) => {
-      const expiresAt = clock.now() + ttlMs
-      renderQr(text).then(
-        (dataUrl) => tell({ kind: 'qr', qr: { text, dataUrl, expiresAt } }),
-        (error: unknown) => log.error({ device: deviceId, err: error }, 'qr was not drawn'),
-      )
-    },
-    onPaired: (account) => tell({ kind: 'paired', account }),
-    onOpened: (account) => {
-      if (own === attempt) ownAddress = account.pn
-      tell({ kind: 'opened', account })
-    },
-    onFrame: () => {
-      const { phase } = connection
-      const now = clock.monotonic()
-      if (phase.kind === 'open' && (phase.probing || now - lastFrameAt >= frameEveryMs)) {
-        lastFrameAt = now
-        tell({ kind: 'frame' })
-      }
-    },
-    onRestricted: (until) => tell({ kind: 'restricted', until }),
-    onPasskeyRequired: () => tell({ kind: 'passkey_required' }),
-    onJournaled: () => inbox?.poke(),
-    onUndecryptable: async (stanzaKey, promotion) => {
-      // Its own key: what of the stanza is journaled stays open for the parts that a retry will bring.
-      const input = { deviceId, stanzaKey: `undecryptable ${stanzaKey}`, promotion }
-      await underLease(store.inbound.promote(lease, input, origin(), clock.now()))
-    },
-    onReceipt: async (receipt) => {
-      await underLease(store.messages.recordReceipt(lease, { deviceId, ...receipt }, origin(), clock.now()))
-    },
-    onDeaf: () => tell({ kind: 'deaf' }),
-    onStoreFailed: (error) => {
-      if (own !== attempt) return
-      if (error instanceof StaleLeaseError) leaseLost()
-      else dispatch({ kind: 'store_failed' })
-    },
-    onClosed: (close) => tell({ kind: 'closed', close }),
-  })
+  const listenerFor = (own: number, tell: (input: Input) => void): SocketListener =>
+    createSocketListener({
+      store,
+      deviceId,
+      lease,
+      clock,
+      renderQr,
+      origin,
+      tell,
+      watched: () => {
+        const { phase } = connection
+        return { open: phase.kind === 'open', probing: phase.kind === 'open' && phase.probing }
+      },
+      onAddress: (pn) => {
+        if (own === attempt) ownAddress = pn
+      },
+      onJournaled: () => inbox?.poke(),
+      onStoreFailed: (error) => {
+        if (own !== attempt) return
+        if (error instanceof StaleLeaseError) leaseLost()
+        else dispatch({ kind: 'store_failed' })
+      },
+      underLease,
+      log,
+    })
 
   /** A write beside the queue: it too may be the first to hear that the lease is gone. */
   const underLease = async (write: Promise<unknown>): Promise<void> => {

@@ -20,7 +20,9 @@ import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
 import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
+import { guardListeners, holdBack } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
+import { quietLogger } from './quiet-logger.ts'
 import { sendMessage } from './send.ts'
 import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
@@ -53,28 +55,6 @@ const deafAfterMs = 120_000
 const deafCheckMs = 5_000
 const retryCountersMax = 5_000
 
-/** Baileys writes keys, QR texts and whole stanzas to its log: only the words of a line go on, and those as debug. */
-const quietLogger = (log: Log): SocketConfig['logger'] => {
-  const write = (level: string) => (fields: unknown, message?: string) => {
-    const error =
-      typeof fields === 'object' && fields !== null && 'err' in fields && fields.err instanceof Error
-        ? { error: fields.err.message }
-        : {}
-    log.debug({ baileys: level, ...error }, message ?? (typeof fields === 'string' ? fields : 'baileys'))
-  }
-  const silent = (): void => undefined
-  const logger: SocketConfig['logger'] = {
-    level: 'warn',
-    child: () => logger,
-    trace: silent,
-    debug: silent,
-    info: silent,
-    warn: write('warn'),
-    error: write('error'),
-  }
-  return logger
-}
-
 const accountOf = (me: { id: string; lid?: string; name?: string } | undefined): Account => ({
   pn: normalizeJid(me?.id) ?? '',
   lid: normalizeJid(me?.lid) ?? null,
@@ -86,53 +66,6 @@ const restrictionDefaultMs = 60_000
 
 const endOf = (lock: { isActive?: boolean; timeEnforcementEnds?: Date }, now: number): number | null =>
   lock.isActive === true ? (lock.timeEnforcementEnds?.getTime() ?? now + restrictionDefaultMs) : null
-
-/**
- * Makes every listener that Baileys has put on the socket safe: a throw or a rejection (one bad byte from the server
- * is enough) would end the process, and here it ends this socket alone.
- */
-const guardListeners = (sock: WASocket, onError: (error: unknown) => void): void => {
-  for (const name of sock.ws.eventNames()) {
-    const listeners = sock.ws.listeners(name)
-    sock.ws.removeAllListeners(name)
-    for (const listener of listeners) {
-      sock.ws.on(name, (...args: unknown[]) => {
-        try {
-          const result: unknown = Reflect.apply(listener, sock.ws, args)
-          if (result instanceof Promise) result.catch(onError)
-        } catch (error) {
-          onError(error)
-        }
-      })
-    }
-  }
-}
-
-/**
- * Baileys answers some stanzas at once and processes them later. This gives them to `write` first and to Baileys when
- * that has been done; what `write` returns undefined for goes on without a wait.
- */
-const holdBack = (
-  sock: WASocket,
-  event: 'CB:receipt' | 'CB:message',
-  write: (node: BinaryNode) => Promise<void> | undefined,
-  onError: (error: unknown) => void,
-): void => {
-  const listeners = sock.ws.listeners(event)
-  sock.ws.removeAllListeners(event)
-  const pass = (node: BinaryNode): void => {
-    for (const listener of listeners) Reflect.apply(listener, sock.ws, [node])
-  }
-  sock.ws.on(event, (node: BinaryNode) => {
-    const written = write(node)
-    if (written === undefined) return pass(node)
-    const hold = async (): Promise<void> => {
-      await written
-      pass(node)
-    }
-    hold().catch(onError)
-  })
-}
 
 /** WhatsApp through Baileys. One for a process: the Noise root key is a global of Baileys'. */
 export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp => {
