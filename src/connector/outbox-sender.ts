@@ -54,10 +54,10 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
   }
 
   const attempt = async (claimed: ClaimedMessage): Promise<void> => {
-    const { message, attempts } = claimed
+    const { message, attempts, since } = claimed
     const outcome = await trySend(claimed)
     const now = clock.now()
-    const after = afterAttempt(outcome, { attempts, createdAt: message.createdAt }, now, random)
+    const after = afterAttempt(outcome, { attempts, since }, now, random)
     log.debug(
       { device: deviceId, message: message.id, outcome: outcome.kind, state: after.state },
       'attempt ended',

@@ -1,10 +1,10 @@
-import { existing, type Device } from '../domain/device.ts'
 import { GatewayError } from '../domain/errors.ts'
 import { formatJid, parseRecipient, type Jid, type Party } from '../domain/jid.ts'
 import { textLengthMax, type Message, type MessageStatus } from '../domain/message.ts'
 import type { ControlContext } from './context.ts'
 import { checkDeviceId } from './device-id.ts'
 import { checkIdempotencyKey, requestHash } from './idempotency.ts'
+import { linkedAccount } from './linked-account.ts'
 
 export interface SendMessageInput {
   readonly deviceId: string
@@ -49,18 +49,6 @@ const checkText = (text: string): string => {
             : 'must be well-formed Unicode; it contains half a surrogate pair'
   if (problem !== undefined) throw new GatewayError('invalid_text', `message ${problem}`)
   return text
-}
-
-/** The account that a message leaves from. Refuses a device that has none: nothing would ever send its queue. */
-const linkedAccount = (device: Device | undefined, id: string): NonNullable<Device['account']> => {
-  const { account, reason } = existing(device, id)
-  if (account === null || reason === 'logged_out') {
-    throw new GatewayError(
-      'device_not_linked',
-      `device ${id} is not linked to a WhatsApp account; POST /api/devices/${id}/start, then scan the QR code of GET /api/devices/${id}/status with the phone`,
-    )
-  }
-  return account
 }
 
 const kindOf = (status: MessageStatus): SendOutcome['kind'] => {

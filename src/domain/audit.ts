@@ -25,6 +25,7 @@ export type AuditAction =
   | 'message.enqueue'
   | 'message.attempt'
   | 'message.cancel'
+  | 'message.retry'
   | 'message.receipt'
   | 'message.receive'
 

@@ -1,4 +1,5 @@
 import { backoffMs, type Random } from './backoff.ts'
+import { GatewayError } from './errors.ts'
 import type { MessageFailure } from './message.ts'
 
 /** `cancelled` and `failed` are final by a decision, `sent` by the server's ack. */
@@ -46,18 +47,19 @@ const rejection = (code: number): MessageFailure => ({
 })
 
 /**
- * Decides after an attempt. `attempts` counts this one. An unknown outcome, or a refusal that may pass, is retried under
+ * Decides after an attempt. `attempts` counts this one, from the acceptance of the message or from the last time that a
+ * person had it tried again, and `since` is when that was. An unknown outcome, or a refusal that may pass, is retried under
  * the same WhatsApp id, bounded in count and age, and then parked as failed with a reason: never under a fresh id. What
  * never left this machine costs nobody anything, and is bounded in age alone.
  */
 export const afterAttempt = (
   outcome: AttemptOutcome,
-  { attempts, createdAt }: { readonly attempts: number; readonly createdAt: number },
+  { attempts, since }: { readonly attempts: number; readonly since: number },
   now: number,
   random: Random,
 ): AfterAttempt => {
   const retry = (error: MessageFailure, countMax: number, finalCode: string): AfterAttempt =>
-    attempts >= countMax || now - createdAt >= ageMaxMs
+    attempts >= countMax || now - since >= ageMaxMs
       ? {
           state: 'failed',
           error: { code: finalCode, detail: `given up after ${attempts} attempts: ${error.detail}` },
@@ -84,3 +86,57 @@ export const afterAttempt = (
       return retry({ code: 'unknown', detail: outcome.detail }, attemptsMax, 'unknown_outcome')
   }
 }
+
+const settled = (): GatewayError =>
+  new GatewayError(
+    'message_settled',
+    "WhatsApp's server has the message: it cannot be sent again or taken back",
+  )
+
+/**
+ * What becomes of a message that a person wants tried again: one that was given up on is queued anew, one that waits for
+ * its next attempt need not wait, and one that is being sent is left alone. Throws `message_settled`.
+ */
+export const onRetry = (state: OutboxState): 'queue' | 'hasten' | 'nothing' => {
+  switch (state) {
+    case 'failed':
+    case 'cancelled':
+      return 'queue'
+    case 'queued':
+      return 'hasten'
+    case 'sending':
+      return 'nothing'
+    case 'sent':
+      throw settled()
+  }
+}
+
+/**
+ * What becomes of a message that a person wants given up. One in flight may be at the server already, so that nobody
+ * could promise anything. Throws `message_in_flight` or `message_settled`.
+ */
+export const onCancel = (state: OutboxState): 'cancel' | 'nothing' => {
+  switch (state) {
+    case 'queued':
+    case 'failed':
+      return 'cancel'
+    case 'cancelled':
+      return 'nothing'
+    case 'sending':
+      throw new GatewayError(
+        'message_in_flight',
+        'the message is being sent at this moment; look at it again, and cancel it if it is queued or failed then',
+      )
+    case 'sent':
+      throw settled()
+  }
+}
+
+/** The error of a message that a person has given up; what was known of its fate stays in the words. */
+export const cancelledError = (before: MessageFailure | null): MessageFailure => ({
+  code: 'cancelled',
+  detail:
+    before === null
+      ? 'it was cancelled before it was sent'
+      : `it was cancelled; before that: ${before.detail}`,
+})

@@ -118,8 +118,10 @@ export interface MessageStore {
 export interface ClaimedMessage {
   readonly message: Message
   readonly content: Uint8Array
-  /** Including this one. */
+  /** Including this one, since `since`. */
   readonly attempts: number
+  /** When it was accepted, or queued anew by a person. */
+  readonly since: number
 }
 
 export type Enqueued =
@@ -168,6 +170,19 @@ export interface OutboxStore {
     origin: Origin,
     now: number,
   ): Promise<number>
+  /**
+   * Has a message tried again under its own id by `onRetry`: one that was given up on gets a fresh allowance of attempts
+   * and time, and its old place in the order of its chat. `admit` throws to refuse, seeing the device as it is in the
+   * transaction. Undefined when the outbox has no such message.
+   */
+  retry(
+    messageId: string,
+    admit: (device: Device | undefined, message: Message) => void,
+    origin: Origin,
+    now: number,
+  ): Promise<Message | undefined>
+  /** Gives a message up by `onCancel`: no more attempts. Undefined when the outbox has no such message. */
+  cancel(messageId: string, origin: Origin, now: number): Promise<Message | undefined>
   /** When the next queued message of the device is due, in ms; null when there is none. */
   nextDue(deviceId: string): Promise<number | null>
 }

@@ -1,11 +1,21 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { backoffMs } from '../../src/domain/backoff.ts'
-import { afterAttempt, ageMaxMs, type AttemptOutcome, attemptsMax } from '../../src/domain/outbox.ts'
+import { GatewayError } from '../../src/domain/errors.ts'
+import {
+  afterAttempt,
+  ageMaxMs,
+  type AttemptOutcome,
+  attemptsMax,
+  cancelledError,
+  onCancel,
+  onRetry,
+  type OutboxState,
+} from '../../src/domain/outbox.ts'
 import { minute, noLuck, second, t0 } from './fixtures.ts'
 
 const after = (outcome: AttemptOutcome, attempts = 1, ageMs = minute) =>
-  afterAttempt(outcome, { attempts, createdAt: t0 - ageMs }, t0, noLuck)
+  afterAttempt(outcome, { attempts, since: t0 - ageMs }, t0, noLuck)
 
 const unknown: AttemptOutcome = { kind: 'unknown', detail: 'no ack' }
 const retryable: readonly AttemptOutcome[] = [
@@ -83,6 +93,35 @@ describe('after an attempt to send', () => {
       return next.state === 'queued' ? next.notBefore - t0 : 0
     })
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * second))
+  })
+})
+
+describe('what a person asks of a message', () => {
+  const outcomeOf = (ask: () => string): string => {
+    try {
+      return ask()
+    } catch (error) {
+      return error instanceof GatewayError ? error.code : String(error)
+    }
+  }
+  const table: readonly [OutboxState, string, string][] = [
+    ['queued', 'hasten', 'cancel'],
+    ['sending', 'nothing', 'message_in_flight'],
+    ['sent', 'message_settled', 'message_settled'],
+    ['failed', 'queue', 'cancel'],
+    ['cancelled', 'queue', 'nothing'],
+  ]
+
+  it.each(table)('of one that is %s: a retry comes to %s, a cancel to %s', (state, retry, cancel) => {
+    expect([outcomeOf(() => onRetry(state)), outcomeOf(() => onCancel(state))]).toEqual([retry, cancel])
+  })
+
+  it('what was known of the fate of a cancelled message stays in its error', () => {
+    expect(cancelledError({ code: 'unknown', detail: 'no ack' })).toEqual({
+      code: 'cancelled',
+      detail: expect.stringContaining('no ack'),
+    })
+    expect(cancelledError(null)).toMatchObject({ code: 'cancelled' })
   })
 })
 

@@ -177,6 +177,26 @@ const cases: readonly Case[] = [
     ),
   ),
   of('getMessage', 404, (api) => api.get('/api/messages/x')),
+  ...(['retry', 'cancel'] as const).flatMap((verb) => {
+    const operation = `${verb}Message`
+    const ask = (api: Api, message: string) => api.post(`/api/messages/${message}/${verb}`)
+    return [
+      of(
+        operation,
+        verb === 'retry' ? 202 : 200,
+        after(linked, async (api) => {
+          const { json } = await api.post(`${id}/send`, hello, { prefer: 'respond-async' })
+          return await ask(api, (json as { id: string }).id)
+        }),
+      ),
+      of(operation, 404, (api) => ask(api, 'x')),
+      of(
+        operation,
+        409,
+        after(linked, async (api) => ask(api, (await api.connector.receive('myphone', 'hi')).id)),
+      ),
+    ]
+  }),
   of('getHealth', 200, (api) => api.get('/healthz')),
   of(
     'getReadiness',

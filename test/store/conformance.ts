@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { describeAuth } from './conformance/auth.ts'
+import { describeDecisions } from './conformance/decisions.ts'
 import { describeDevices } from './conformance/devices.ts'
 import type { OpenStores } from './conformance/fixtures.ts'
 import { describeInbound } from './conformance/inbound.ts'
@@ -15,6 +16,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeDevices(open)
     describeMessages(open)
     describeOutbox(open)
+    describeDecisions(open)
     describeOutboxProperty(open)
     describeAuth(open)
     describeInbound(open)

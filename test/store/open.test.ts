@@ -3,14 +3,21 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import BetterSqlite from 'better-sqlite3'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { describe, expect, it } from 'vitest'
 import { observe, start } from '../../src/domain/device.ts'
+import { deviceLeaseName } from '../../src/domain/lease.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { StoreError, StoreVersionError } from '../../src/store/store.ts'
-import { deviceId, enqueue, incoming, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
+import { claim, deviceId, enqueue, incoming, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
 import { newFile, newFolder } from './files.ts'
 
 const views = ['devices', 'status_history', 'messages', 'outbox', 'leases', 'events', 'audit_entries']
+
+const migrationsFolder = path.join(import.meta.dirname, '../../migrations/sqlite')
+const migrations = readMigrationFiles({ migrationsFolder })
+/** "WAGW": what the gateway writes into the header of its databases. */
+const applicationId = 0x57414757
 
 const openInProcess = (file: string): string => `
   import { openStore } from ${JSON.stringify(path.join(import.meta.dirname, '../../src/store/sqlite/open.ts'))}
@@ -44,8 +51,33 @@ describe('openStore', () => {
       promisify(execFile)(process.execPath, ['--input-type=module', '-e', openInProcess(file)])
     await Promise.all([run(), run(), run()])
     const client = new BetterSqlite(file)
-    expect(client.prepare('select count(*) from __drizzle_migrations').pluck().get()).toBe(1)
+    expect(client.prepare('select count(*) from __drizzle_migrations').pluck().get()).toBe(migrations.length)
     client.close()
+  })
+
+  it('a database of the first version is brought up to date, with what waits in its outbox', async () => {
+    const file = newFile()
+    const client = new BetterSqlite(file)
+    const [first] = migrations
+    for (const statement of first?.sql ?? []) client.exec(statement)
+    client.exec(
+      'create table __drizzle_migrations (id integer primary key, hash text not null, created_at integer)',
+    )
+    client
+      .prepare('insert into __drizzle_migrations (hash, created_at) values (?, ?)')
+      .run(first?.hash, first?.folderMillis)
+    client.pragma(`application_id = ${applicationId}`)
+    client.exec(`
+      insert into messages (id, device_id, whatsapp_id, direction, chat_pn, type, status, attempts, created_at, content)
+        values ('M1', '${deviceId}', 'M1', 'outbound', '1@s.whatsapp.net', 'text', 'queued', 0, ${t0}, x'00');
+      insert into outbox (message_id, device_id, chat, state, due_at, attempts, created_at, updated_at)
+        values ('M1', '${deviceId}', '1@s.whatsapp.net', 'queued', ${t0}, 0, ${t0}, ${t0})`)
+    client.close()
+    const store = await openStore({ file })
+    const lease = await store.leases.claim(deviceLeaseName(deviceId), 'c1', leaseTtlMs, t0)
+    if (lease === undefined) throw new Error('a free lease was refused')
+    expect(await claim(store, lease)).toEqual(['M1'])
+    await store.close()
   })
 
   it('a database of a newer version is refused with what to do, and left as it is', async () => {

@@ -1,6 +1,8 @@
 import { z } from '@hono/zod-openapi'
+import { cancelMessage } from '../../control/cancel-message.ts'
 import { getMessage } from '../../control/get-message.ts'
 import { listMessages } from '../../control/list-messages.ts'
+import { retryMessage } from '../../control/retry-message.ts'
 import { sendMessage } from '../../control/send-message.ts'
 import type { RequestContext } from '../env.ts'
 import { bodyOf, defined, pathParam, queryOf } from '../input.ts'
@@ -20,6 +22,7 @@ import { pageInput } from '../wire/page.ts'
 
 const tags = ['messages']
 const params = z.strictObject({ id: deviceIdSchema })
+const messageParams = z.strictObject({ id: z.string() })
 
 const sendHeaders = z.object({
   'idempotency-key': z.string().optional().openapi({
@@ -125,9 +128,53 @@ export const messageRoutes: readonly Route[] = [
       operationId: 'getMessage',
       summary: 'One message, with the time of each step',
       tags,
-      request: { params: z.strictObject({ id: z.string() }) },
+      request: { params: messageParams },
       responses: { 200: jsonAnswer('The message', messageSchema), ...problems('message_not_found') },
     },
     handle: async (c, ctx) => c.json(toMessage(await getMessage(ctx, { id: pathParam(c, 'id') }))),
+  },
+  {
+    doc: {
+      method: 'post',
+      path: '/api/messages/{id}/retry',
+      operationId: 'retryMessage',
+      summary: 'Have a message that has failed tried again',
+      description:
+        'It is queued under its own id, with a fresh allowance of attempts and time: a phone that has it after all shows it once. One that waits for its next attempt is tried at once.',
+      tags,
+      request: { params: messageParams },
+      responses: {
+        202: jsonAnswer('The message, queued; its Location tells how it goes on', messageSchema),
+        ...problems(
+          'message_not_found',
+          'message_not_ours',
+          'message_settled',
+          'device_not_found',
+          'device_not_linked',
+        ),
+      },
+    },
+    handle: async (c, ctx) => {
+      const message = await retryMessage(ctx, { id: pathParam(c, 'id') })
+      c.header('Location', `/api/messages/${message.id}`)
+      return c.json(toMessage(message), 202)
+    },
+  },
+  {
+    doc: {
+      method: 'post',
+      path: '/api/messages/{id}/cancel',
+      operationId: 'cancelMessage',
+      summary: 'Give up a message that is not sent',
+      description:
+        'It becomes `failed` with the code `cancelled`, and is not tried again unless somebody asks for that. A message that had an attempt before may have arrived all the same; a receipt that comes later corrects it.',
+      tags,
+      request: { params: messageParams },
+      responses: {
+        200: jsonAnswer('The message, given up', messageSchema),
+        ...problems('message_not_found', 'message_not_ours', 'message_in_flight', 'message_settled'),
+      },
+    },
+    handle: async (c, ctx) => c.json(toMessage(await cancelMessage(ctx, { id: pathParam(c, 'id') }))),
   },
 ]

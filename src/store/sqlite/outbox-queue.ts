@@ -2,7 +2,7 @@
  * The order of the outbox: which message may be claimed next. Of each chat only the oldest open message can be due,
  * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes.
  */
-import { and, asc, eq, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
 import { partyJid } from '../../domain/jid.ts'
 import type { Lease } from '../../domain/lease.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
@@ -28,7 +28,7 @@ export const createOutboxQueue = (db: Db) => {
     .where(and(ofDevice, eq(outbox.idempotencyKey, param('idempotencyKey'))))
     .prepare()
   const selectDue = db
-    .select({ message: messageColumns, content: messages.content, chat: outbox.chat })
+    .select({ message: messageColumns, content: messages.content, row: getTableColumns(outbox) })
     .from(outbox)
     .innerJoin(messages, eq(messages.id, outbox.messageId))
     .where(and(ofDevice, lte(outbox.dueAt, param('now'))))
@@ -73,6 +73,7 @@ export const createOutboxQueue = (db: Db) => {
         'owner',
         'epoch',
         'attempts',
+        'retriedAt',
         'errorCode',
         'errorDetail',
         'updatedAt',
@@ -113,6 +114,7 @@ export const createOutboxQueue = (db: Db) => {
     chat: string,
     next: { state: OutboxState; error: MessageFailure | null },
     now: number,
+    { attempts, retriedAt }: Pick<OutboxRow, 'attempts' | 'retriedAt'> = row,
   ): void => {
     update.run({
       messageId: row.messageId,
@@ -121,11 +123,20 @@ export const createOutboxQueue = (db: Db) => {
       dueAt: null,
       owner: null,
       epoch: null,
-      attempts: row.attempts,
+      attempts,
+      retriedAt,
       errorCode: next.error?.code ?? null,
       errorDetail: next.error?.detail ?? null,
       updatedAt: now,
     })
+  }
+
+  /** A message has come back to the queue: the oldest of its chat has the turn, this one at `dueAt`. */
+  const lineUp = ({ deviceId, messageId }: OutboxRow, chat: string, dueAt: number, now: number): void => {
+    if (isInFlight(deviceId, chat)) return
+    clearDue.run({ deviceId, chat })
+    const oldest = selectOldest.get({ deviceId, chat })
+    giveTurn(deviceId, chat, oldest?.messageId === messageId ? dueAt : now)
   }
 
   return {
@@ -148,6 +159,7 @@ export const createOutboxQueue = (db: Db) => {
         errorDetail: null,
         idempotencyKey: idempotency?.key ?? null,
         requestHash: idempotency?.requestHash ?? null,
+        retriedAt: null,
         createdAt: now,
         updatedAt: now,
       })
@@ -157,19 +169,20 @@ export const createOutboxQueue = (db: Db) => {
     due: (deviceId: string, now: number, limit: number) =>
       selectDue
         .all({ deviceId, now, limit })
-        .map(({ message, content, chat }) => ({ message: toMessage(message), content, chat })),
+        .map(({ message, content, row }) => ({ message: toMessage(message), content, row })),
 
-    take: (message: Message, chat: string, { owner, epoch }: Lease, now: number): void => {
+    take: (row: OutboxRow, attempts: number, { owner, epoch }: Lease, now: number): void => {
       update.run({
-        messageId: message.id,
-        chat,
+        messageId: row.messageId,
+        chat: row.chat,
         state: 'sending',
         dueAt: null,
         owner,
         epoch,
-        attempts: message.attempts,
-        errorCode: message.error?.code ?? null,
-        errorDetail: message.error?.detail ?? null,
+        attempts,
+        retriedAt: row.retriedAt,
+        errorCode: row.errorCode,
+        errorDetail: row.errorDetail,
         updatedAt: now,
       })
     },
@@ -202,10 +215,20 @@ export const createOutboxQueue = (db: Db) => {
     ): void => {
       const chat = partyJid(message.chat)
       leave(row, chat, { state: 'queued', error: next.error }, now)
-      if (isInFlight(row.deviceId, chat)) return
-      clearDue.run({ deviceId: row.deviceId, chat })
-      const oldest = selectOldest.get({ deviceId: row.deviceId, chat })
-      giveTurn(row.deviceId, chat, oldest?.messageId === row.messageId ? next.dueAt : now)
+      lineUp(row, chat, next.dueAt, now)
+    },
+
+    /** A message that was settled comes back to its place in the order, as if nobody had tried to send it yet. */
+    again: (row: OutboxRow, message: Message, now: number): void => {
+      const chat = partyJid(message.chat)
+      leave(row, chat, { state: 'queued', error: null }, now, { attempts: 0, retriedAt: now })
+      lineUp(row, chat, now, now)
+    },
+
+    /** Whose turn it is in a chat need not wait any longer. */
+    hasten: ({ deviceId, chat }: OutboxRow, now: number): void => {
+      const oldest = selectOldest.get({ deviceId, chat })
+      if (typeof oldest?.dueAt === 'number' && oldest.dueAt > now) setDue.run({ seq: oldest.seq, dueAt: now })
     },
 
     /** Two addresses have turned out to be one chat: their messages become one line, in the order of acceptance. */

@@ -1,7 +1,7 @@
 import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
 import { advance, type Message, type MessageFailure } from '../../domain/message.ts'
-import type { AfterAttempt } from '../../domain/outbox.ts'
+import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { DeviceQueries } from './devices.ts'
@@ -72,13 +72,26 @@ export const createOutbox = (
     }
   }
 
-  const cancel = (row: OutboxRow, error: MessageFailure, origin: Origin, now: number): void => {
+  const cancel = (row: OutboxRow, error: MessageFailure, origin: Origin, now: number): Message => {
     const before = messageOf(row.messageId)
     const message: Message = { ...before, status: 'failed', error, failedAt: now }
     messages.update(message)
     queue.settle(row, { state: 'cancelled', error }, now)
     tracer.event(messageEvent('message.cancelled', message, { error }), now)
     tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.cancel' }, now)
+    return message
+  }
+
+  const retry = (row: OutboxRow, before: Message, step: 'queue' | 'hasten', now: number): Message => {
+    if (step === 'hasten') {
+      queue.hasten(row, now)
+      return before
+    }
+    const message: Message = { ...before, status: 'queued', error: null, failedAt: null }
+    messages.update(message)
+    queue.again(row, message, now)
+    tracer.event(messageEvent('message.queued', message), now)
+    return message
   }
 
   return {
@@ -115,14 +128,19 @@ export const createOutbox = (
     claim: (lease, { deviceId, limit }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        return queue.due(deviceId, now, limit).map(({ message: before, content, chat }): ClaimedMessage => {
+        return queue.due(deviceId, now, limit).map(({ message: before, content, row }): ClaimedMessage => {
           assert(content, `message ${before.id} of the outbox has no content`)
-          const attempts = before.attempts + 1
-          const message: Message = { ...before, status: 'sending', attempts, sendingAt: now }
+          const attempts = row.attempts + 1
+          const message: Message = {
+            ...before,
+            status: 'sending',
+            attempts: before.attempts + 1,
+            sendingAt: now,
+          }
           messages.update(message)
-          queue.take(message, chat, lease, now)
+          queue.take(row, attempts, lease, now)
           tracer.audit(attemptAudit(before, message, origin), now)
-          return { message, content, attempts }
+          return { message, content, attempts, since: row.retriedAt ?? before.createdAt }
         })
       }),
 
@@ -148,6 +166,29 @@ export const createOutbox = (
           tracer.audit(attemptAudit(before, message, origin), now)
         }
         return lost.length
+      }),
+
+    retry: (messageId, admit, origin, now) =>
+      engine.write(() => {
+        const row = queue.get(messageId)
+        if (row === undefined) return undefined
+        const before = messageOf(messageId)
+        const step = onRetry(row.state)
+        if (step === 'nothing') return before
+        admit(devices.get(row.deviceId), before)
+        const message = retry(row, before, step, now)
+        tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.retry' }, now)
+        return message
+      }),
+
+    cancel: (messageId, origin, now) =>
+      engine.write(() => {
+        const row = queue.get(messageId)
+        if (row === undefined) return undefined
+        const before = messageOf(messageId)
+        return onCancel(row.state) === 'nothing'
+          ? before
+          : cancel(row, cancelledError(before.error), origin, now)
       }),
 
     async cancelAll(lease, deviceId, error, origin, now) {

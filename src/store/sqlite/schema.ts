@@ -163,6 +163,8 @@ export const outbox = sqliteTable(
     errorDetail: text('error_detail'),
     idempotencyKey: text('idempotency_key'),
     requestHash: text('request_hash'),
+    /** When a person last had it tried again: attempts and age count from there. */
+    retriedAt: integer('retried_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },

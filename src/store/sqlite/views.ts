@@ -35,7 +35,7 @@ from messages`)
 
 export const vOutbox = sqliteView('v_outbox', {}).as(sql`
 select seq, message_id, device_id, chat, state, ${iso('due_at')}, attempts, owner, epoch, error_code, error_detail,
-  idempotency_key, ${iso('created_at')}, ${iso('updated_at')}
+  idempotency_key, ${iso('created_at')}, ${iso('retried_at')}, ${iso('updated_at')}
 from outbox`)
 
 export const vLeases = sqliteView('v_leases', {}).as(sql`
