@@ -2,6 +2,7 @@ import { Curve } from '@whiskeysockets/baileys'
 import { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord } from 'libsignal'
 import type { KeyPair } from '../entropy.ts'
 import { type KeyBundle, type PublicSignedPreKey, typedKey } from '../protocol/key-bundle.ts'
+import type { SigningKeyPair } from '../protocol/signature.ts'
 
 /** The Signal sessions of one phone. The caller lets one operation end before it starts the next. */
 export interface SignalEngine {
@@ -69,7 +70,7 @@ class IsolatedCipher extends SessionCipher {
 }
 
 export interface SignalIdentity {
-  readonly identity: KeyPair
+  readonly identity: SigningKeyPair
   readonly signedPreKey: KeyPair
   readonly registrationId: number
   /** Set before every address: libsignal's queue of jobs is one for the process, and keyed by address alone. */
@@ -88,7 +89,7 @@ export const createSignalEngine = ({
   const publicSignedPreKey: PublicSignedPreKey = {
     keyId: signedPreKeyId,
     publicKey: signedPreKey.public,
-    signature: Buffer.from(Curve.sign(identity.private, typedKey(signedPreKey.public))),
+    signature: identity.sign(typedKey(signedPreKey.public)),
   }
   const typed = (pair: KeyPair): { privKey: Buffer; pubKey: Buffer } => ({
     privKey: pair.private,

@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { Curve, proto } from '@whiskeysockets/baileys'
-import type { KeyPair } from '../entropy.ts'
-import { isSignatureValid } from './key-bundle.ts'
+import { proto } from '@whiskeysockets/baileys'
+import { isSignatureValid, type SigningKeyPair } from './signature.ts'
 
 /** First bytes of what the account (the phone) signs, and of what the companion signs. */
 const accountPrefix = Buffer.from([6, 0])
@@ -23,7 +22,7 @@ export interface SignedDeviceIdentity {
 
 export const signDeviceIdentity = (
   identity: DeviceIdentity,
-  phone: KeyPair,
+  phone: SigningKeyPair,
   companionIdentityKey: Buffer,
   advSecret: Buffer,
 ): SignedDeviceIdentity => {
@@ -37,10 +36,7 @@ export const signDeviceIdentity = (
   const signed = proto.ADVSignedDeviceIdentity.encode({
     details,
     accountSignatureKey: phone.public,
-    accountSignature: Curve.sign(
-      phone.private,
-      Buffer.concat([accountPrefix, details, companionIdentityKey]),
-    ),
+    accountSignature: phone.sign(Buffer.concat([accountPrefix, details, companionIdentityKey])),
   }).finish()
   const hmac = createHmac('sha256', advSecret).update(signed).digest()
   const withHmac = proto.ADVSignedDeviceIdentityHMAC.encode({ details: signed, hmac }).finish()

@@ -1,5 +1,5 @@
-import { verifySignature } from 'libsignal/src/curve.js'
 import { child, childBytes, children, childUint, element, type Node, uint } from './node.ts'
+import { isSignatureValid } from './signature.ts'
 
 /** Key type 5: Curve25519. Written before a public key where Signal's own encoding is meant. */
 export const curveKeyType = 5
@@ -28,16 +28,6 @@ export interface KeyBundle {
 /** A public key with its type byte, as Signal hashes and signs it. */
 export const typedKey = (publicKey: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from([curveKeyType]), publicKey])
-
-/** Really verifies: Baileys 7.0.0-rc14's own `Curve.verify` answers true whatever it is given. */
-export const isSignatureValid = (
-  publicKey: Uint8Array,
-  message: Uint8Array,
-  signature: Uint8Array,
-): boolean =>
-  publicKey.length === publicKeyBytes &&
-  signature.length === signatureBytes &&
-  verifySignature(typedKey(publicKey), message, signature)
 
 export const isSignedPreKeyValid = (identityKey: Buffer, key: PublicSignedPreKey): boolean =>
   isSignatureValid(identityKey, typedKey(key.publicKey), key.signature)

@@ -1,6 +1,6 @@
-import type { KeyPair } from '../entropy.ts'
 import { type Addressing, formatJid, lidServer, pnServer } from '../protocol/jid.ts'
 import type { Node } from '../protocol/node.ts'
+import type { SigningKeyPair } from '../protocol/signature.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Mailbox } from './mailbox.ts'
 
@@ -37,7 +37,7 @@ export interface Account {
   readonly lid: string
   name: string
   /** The phone's identity key: it signs the companions' identities too. */
-  readonly identity: KeyPair
+  readonly identity: SigningKeyPair
   readonly rawId: number
   readonly companions: Map<number, Companion>
   /** Numbers of accounts that exchanged messages with this one: they hear about its devices. */

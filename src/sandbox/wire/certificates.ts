@@ -1,4 +1,4 @@
-import { Curve, proto } from '@whiskeysockets/baileys'
+import { proto } from '@whiskeysockets/baileys'
 import type { Entropy, KeyPair } from '../entropy.ts'
 
 /** What a server proves itself with: its static key, and the chain that a root key vouches for. */
@@ -33,9 +33,9 @@ export const createNoiseIdentity = (entropy: Entropy): NoiseIdentity => {
   const certificateChain = proto.CertChain.encode({
     intermediate: {
       details: intermediateDetails,
-      signature: Curve.sign(root.private, intermediateDetails),
+      signature: root.sign(intermediateDetails),
     },
-    leaf: { details: leafDetails, signature: Curve.sign(intermediate.private, leafDetails) },
+    leaf: { details: leafDetails, signature: intermediate.sign(leafDetails) },
   }).finish()
   return { rootKey: root.public, staticKey, certificateChain }
 }
