@@ -15,6 +15,7 @@ export class UsageError extends Error {
 
 const portMax = 65_535
 const waitMsMax = 10 * 60 * 1000
+const loginsMaxMax = 1_000
 const pairingMsMax = 24 * 60 * 60 * 1000
 const noiseKeyBytes = 32
 
@@ -66,6 +67,7 @@ const schema = z.object({
     .optional(),
   WHATSAPP_QR_TIMEOUT_MS: wholeNumber(500, waitMsMax).optional(),
   WHATSAPP_KEEPALIVE_MS: wholeNumber(500, waitMsMax).default(30_000),
+  WHATSAPP_LOGINS_MAX: wholeNumber(1, loginsMaxMax).default(8),
 })
 
 /** All settings of a process, read once. */
@@ -88,6 +90,8 @@ export interface Config {
     readonly version: readonly [number, number, number] | undefined
     readonly qrTimeoutMs: number | undefined
     readonly keepAliveMs: number
+    /** So many devices log in at a time. */
+    readonly loginsMax: number
   }
 }
 
@@ -146,6 +150,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
       version: parseVersion(data.WHATSAPP_VERSION),
       qrTimeoutMs: data.WHATSAPP_QR_TIMEOUT_MS,
       keepAliveMs: data.WHATSAPP_KEEPALIVE_MS,
+      loginsMax: data.WHATSAPP_LOGINS_MAX,
     }),
   })
 }

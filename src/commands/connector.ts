@@ -84,6 +84,7 @@ export const startConnectorService = async (config: Config, log: Log): Promise<S
         clock: systemClock,
         random: Math.random,
         limits: limitsOf(config),
+        loginsMax: config.whatsapp.loginsMax,
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
         async isDead(other) {

@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
+import { createTurns } from '../runtime/turns.ts'
 import type { Store } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
@@ -22,6 +23,8 @@ export interface ConnectorOptions {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
+  /** So many devices log in at a time. */
+  readonly loginsMax: number
   readonly leaseTtlMs: number
   readonly renderQr: (text: string) => Promise<string>
   readonly isDead: (owner: string) => Promise<boolean>
@@ -43,9 +46,11 @@ const eventBatch = 500
  * lease. Only who holds the seat of the data folder claims devices; a second connector waits for it.
  */
 export const startConnector = (options: ConnectorOptions): Connector => {
-  const { owner, store, whatsapp, clock, random, limits, leaseTtlMs, renderQr, isDead, log } = options
+  const { owner, store, whatsapp, clock, random, limits, loginsMax, leaseTtlMs, renderQr, isDead, log } =
+    options
   const actor: Actor = { kind: 'connector', id: owner }
   const step = createStep(limits, random)
+  const logins = createTurns(loginsMax)
   const runners = new Map<string, DeviceRunner>()
   const endings = new Map<DeviceRunner, Promise<void>>()
   let seat: Lease | undefined
@@ -97,6 +102,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
         random,
         step,
         limits,
+        logins,
         actor,
         renderQr,
         isHeld: (held) => keeper.isHeld(held),

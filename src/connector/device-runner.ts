@@ -1,6 +1,13 @@
 import type { Actor, NewAuditEntry, Origin } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
-import { type Connection, type Effect, type Input, type Limits, newConnection } from '../domain/connection.ts'
+import {
+  type Connection,
+  type Effect,
+  type Input,
+  isAwaited,
+  type Limits,
+  newConnection,
+} from '../domain/connection.ts'
 import { type Device, observe, type Observation } from '../domain/device.ts'
 import { unreachable } from '../domain/errors.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
@@ -8,13 +15,10 @@ import type { Step } from '../domain/step.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Turns } from '../runtime/turns.ts'
 import type { Store } from '../store/store.ts'
-import {
-  CorruptCredentialsError,
-  type SocketListener,
-  type WhatsApp,
-  type WhatsAppSocket,
-} from '../whatsapp/socket.ts'
+import { CorruptCredentialsError, type SocketListener, type WhatsApp } from '../whatsapp/socket.ts'
+import { createDeviceSocket, messageOf } from './device-socket.ts'
 import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
 import { type OutboxSender, startOutboxSender } from './outbox-sender.ts'
@@ -28,6 +32,8 @@ export interface RunnerDeps {
   readonly random: Random
   readonly step: Step
   readonly limits: Limits
+  /** Shared by all devices of the process: how many may log in at a time. */
+  readonly logins: Turns
   readonly actor: Actor
   readonly renderQr: (text: string) => Promise<string>
   readonly isHeld: (lease: Lease) => boolean
@@ -54,14 +60,12 @@ const rowSettlesMs = 1_000
 /** Half done, they leave the state machine with another idea of the credentials than the store has. */
 const decisive = new Set<string>(['cancel_messages', 'wipe_credentials', 'quarantine_credentials'])
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 /**
  * The shell around one device's state machine: takes inputs one at a time, carries out the effects in order, and feeds
  * back what comes of them. It decides nothing.
  */
 export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps): DeviceRunner => {
-  const { store, whatsapp, clock, random, step, limits, actor, renderQr, isHeld, log } = deps
+  const { store, whatsapp, clock, random, step, limits, logins, actor, renderQr, isHeld, log } = deps
   const deviceId = device.id
   const origin = (): Origin => ({ actor, requestId: newId('tick', clock.now()) })
   const audit = (action: NewAuditEntry['action'], after: Record<string, unknown> | null): NewAuditEntry => ({
@@ -73,9 +77,6 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   })
 
   let connection: Connection = newConnection(device, false)
-  let socket: WhatsAppSocket | undefined
-  /** Tells a socket's events from those of its predecessors. */
-  let attempt = 0
   let outbox: OutboxSender | undefined
   let stopping: Promise<void> = Promise.resolve()
   let inbox: Inbox | undefined
@@ -89,6 +90,41 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       observe(before, generation, observation, origin(), clock.now()),
     ),
   )
+
+  const listenerFor = (own: number): SocketListener =>
+    createSocketListener({
+      store,
+      deviceId,
+      lease,
+      clock,
+      renderQr,
+      origin,
+      tell: (input) => dispatch(input, own),
+      watched: () => {
+        const { phase } = connection
+        return { open: phase.kind === 'open', probing: phase.kind === 'open' && phase.probing }
+      },
+      onAddress: (pn) => {
+        if (own === sockets.attempt) ownAddress = pn
+      },
+      onJournaled: () => inbox?.poke(),
+      onStoreFailed: (error) => {
+        if (own !== sockets.attempt) return
+        if (error instanceof StaleLeaseError) leaseLost()
+        else dispatch({ kind: 'store_failed' })
+      },
+      underLease,
+      log,
+    })
+
+  const sockets = createDeviceSocket({
+    deviceId,
+    lease,
+    whatsapp,
+    logins,
+    tell: (input, of) => dispatch(input, of),
+    listenerFor,
+  })
 
   /** `row` stands for the row as it is when its turn comes. */
   const queue: { readonly input: Input | 'row'; readonly attempt: number | null }[] = []
@@ -105,7 +141,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   const drain = async (): Promise<void> => {
     try {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        if (next.attempt !== null && next.attempt !== attempt) continue
+        if (next.attempt !== null && next.attempt !== sockets.attempt) continue
         const input = next.input === 'row' ? await readRow() : next.input
         if (input !== undefined) await take(input)
       }
@@ -156,21 +192,25 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
 
   const run = async (effect: Effect): Promise<void> => {
     switch (effect.kind) {
+      case 'request_socket':
+        return requestSocket()
       case 'open_socket':
-        return openSocket()
+        return sockets.make()
       case 'drop_socket':
         return dropSocket()
       case 'probe':
-        return during(socket?.probe(effect.timeoutMs), { failed: () => ({ kind: 'probe_failed' }) })
+        return sockets.during(sockets.now?.probe(effect.timeoutMs), {
+          failed: () => ({ kind: 'probe_failed' }),
+        })
       case 'unlink':
-        return during(socket?.unlink(limits.unlinkTimeoutMs), {
+        return sockets.during(sockets.now?.unlink(limits.unlinkTimeoutMs), {
           done: () => ({ kind: 'unlink_done', gone: true, detail: '' }),
           failed: (error) => ({ kind: 'unlink_done', gone: false, detail: messageOf(error) }),
         })
       case 'request_code': {
         const asked = ++codesAsked
         const newest = (input: Input): Input | undefined => (asked === codesAsked ? input : undefined)
-        return during(socket?.requestPairingCode(effect.phone), {
+        return sockets.during(sockets.now?.requestPairingCode(effect.phone), {
           done: (code) => newest({ kind: 'code_made', code }),
           failed: (error) => newest({ kind: 'code_refused', error: messageOf(error) }),
         })
@@ -205,70 +245,11 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     }
   }
 
-  /** Runs an operation of the socket beside the queue; its end is an input, unless the socket is another by then. */
-  const during = <T>(
-    operation: Promise<T> | undefined,
-    ends: { done?: (value: T) => Input | undefined; failed: (error: unknown) => Input | undefined },
-  ): void => {
-    if (operation === undefined) return
-    const own = attempt
-    const follow = async (): Promise<void> => {
-      let input: Input | undefined
-      try {
-        // Not in the call below: an absent `done` would leave the operation without anybody who waits for it.
-        const value = await operation
-        input = ends.done?.(value)
-      } catch (error) {
-        input = ends.failed(error)
-      }
-      if (input !== undefined) dispatch(input, own)
-    }
-    void follow()
-  }
-
-  const openSocket = async (): Promise<void> => {
+  const requestSocket = async (): Promise<void> => {
     stopOutbox()
     await stopping
-    if (lost) return
-    const own = ++attempt
-    const tell = (input: Input): void => dispatch(input, own)
-    try {
-      const opened = await whatsapp.open({ deviceId, lease, listener: listenerFor(own, tell) })
-      if (own === attempt) socket = opened
-      else opened.drop()
-    } catch (error) {
-      const message = messageOf(error)
-      const corrupt = error instanceof CorruptCredentialsError
-      if (corrupt) tell({ kind: 'credentials_corrupt', detail: message })
-      else tell({ kind: 'closed', close: { origin: 'transport', code: null, message } })
-    }
+    if (!lost) sockets.request(isAwaited(connection))
   }
-
-  const listenerFor = (own: number, tell: (input: Input) => void): SocketListener =>
-    createSocketListener({
-      store,
-      deviceId,
-      lease,
-      clock,
-      renderQr,
-      origin,
-      tell,
-      watched: () => {
-        const { phase } = connection
-        return { open: phase.kind === 'open', probing: phase.kind === 'open' && phase.probing }
-      },
-      onAddress: (pn) => {
-        if (own === attempt) ownAddress = pn
-      },
-      onJournaled: () => inbox?.poke(),
-      onStoreFailed: (error) => {
-        if (own !== attempt) return
-        if (error instanceof StaleLeaseError) leaseLost()
-        else dispatch({ kind: 'store_failed' })
-      },
-      underLease,
-      log,
-    })
 
   /** A write beside the queue: it too may be the first to hear that the lease is gone. */
   const underLease = async (write: Promise<unknown>): Promise<void> => {
@@ -281,9 +262,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   }
 
   const dropSocket = (): void => {
-    attempt += 1
-    socket?.drop()
-    socket = undefined
+    sockets.drop()
     stopOutbox()
   }
 
@@ -293,9 +272,12 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     if (sender !== undefined) stopping = Promise.all([stopping, sender.stop()]).then(() => undefined)
   }
 
-  /** Messages are sent while the connection is open, and only then. */
+  /** A turn lasts until WhatsApp has answered; messages are sent while the connection is open, and only then. */
   const followPhase = (): void => {
-    const open = connection.phase.kind === 'open' && socket !== undefined
+    const { kind } = connection.phase
+    if (kind !== 'queued' && kind !== 'opening') sockets.endTurn()
+    const socket = sockets.now
+    const open = kind === 'open' && socket !== undefined
     if (!open) return stopOutbox()
     if (outbox === undefined && socket !== undefined) {
       outbox = startOutboxSender({

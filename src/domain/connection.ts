@@ -27,6 +27,8 @@ export type Phase =
   | { readonly kind: 'idle' }
   /** No socket until the time has come. */
   | { readonly kind: 'waiting'; readonly until: number }
+  /** A socket is due, and waits until its turn has come: only so many devices log in at a time. */
+  | { readonly kind: 'queued' }
   /** A socket that has neither shown a QR nor logged in yet. */
   | { readonly kind: 'opening'; readonly since: number }
   /** A QR is shown. */
@@ -67,6 +69,8 @@ export type SocketInput =
 export type Input =
   | { readonly kind: 'row'; readonly device: Device; readonly paired: boolean }
   | { readonly kind: 'tick' }
+  /** The turn of the socket that was asked for has come. */
+  | { readonly kind: 'admitted' }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'lease_lost' }
   | { readonly kind: 'store_failed' }
@@ -75,8 +79,10 @@ export type Input =
 
 /** What the shell must do, in this order. */
 export type Effect =
+  /** Gets in line for a socket; `admitted` says that its turn has come. */
+  | { readonly kind: 'request_socket' }
   | { readonly kind: 'open_socket' }
-  /** Ends the socket now, without waiting for the other side. */
+  /** Ends the socket, or the wait for one, now, without waiting for the other side. */
   | { readonly kind: 'drop_socket' }
   | { readonly kind: 'probe'; readonly timeoutMs: number }
   | { readonly kind: 'unlink' }
@@ -94,7 +100,7 @@ export interface Limits {
   /** No word from the server for so long: ask it. */
   readonly silenceMs: number
   readonly probeTimeoutMs: number
-  /** From the start of an attempt to its first QR or its login. */
+  /** From the turn of an attempt to its first QR or its login. */
   readonly openTimeoutMs: number
   /** From the scan to WhatsApp's 515. */
   readonly pairedTimeoutMs: number
@@ -137,6 +143,9 @@ export const factsOf = (device: Device, paired: boolean): Facts => ({
   codePhone: isOpen(device.pairingCode) ? device.pairingCode.phone : null,
   codeMade: device.pairingCode !== null && !isOpen(device.pairingCode),
 })
+
+/** Does a person wait for it? It was just asked for, and neither was connected since then nor has failed. */
+export const isAwaited = ({ facts, failures }: Connection): boolean => !facts.resumes && failures === 0
 
 /** A connection before its first input: the shell gives it the row next. */
 export const newConnection = (device: Device, paired: boolean): Connection => ({

@@ -13,12 +13,16 @@ export const hasSocket = (phase: Phase): boolean => {
       return true
     case 'idle':
     case 'waiting':
+    case 'queued':
     case 'settled':
       return false
   }
 }
 
-export const drop = (phase: Phase): Effect[] => (hasSocket(phase) ? [{ kind: 'drop_socket' }] : [])
+/** Is there a socket, or a place in line for one? */
+export const wantsSocket = (phase: Phase): boolean => phase.kind === 'queued' || hasSocket(phase)
+
+export const drop = (phase: Phase): Effect[] => (wantsSocket(phase) ? [{ kind: 'drop_socket' }] : [])
 export const observe = (observation: Observation): Effect => ({ kind: 'observe', observation })
 
 /** That the device is linked now; said once, though a crash may fall between the scan and its row. */
@@ -84,16 +88,11 @@ export const createMoves = (limits: Limits, random: Random) => {
       }),
     ])
 
-  const open = (
-    c: Connection,
-    reason: StatusReason | undefined,
-    now: Now,
-    before: readonly Effect[] = [],
-  ): Stepped =>
-    withPhase({ ...c, facts: { ...c.facts, codeMade: false } }, { kind: 'opening', since: now.mono }, [
+  const open = (c: Connection, reason: StatusReason | undefined, before: readonly Effect[] = []): Stepped =>
+    withPhase({ ...c, facts: { ...c.facts, codeMade: false } }, { kind: 'queued' }, [
       ...before,
       ...(c.facts.unlinkRequestedAt === null ? [observe(shown(c, reason))] : []),
-      { kind: 'open_socket' },
+      { kind: 'request_socket' },
     ])
 
   const wait = (
@@ -159,7 +158,7 @@ export const createMoves = (limits: Limits, random: Random) => {
       if (!paired || now.wall - unlinkRequestedAt >= limits.unlinkGiveUpMs) {
         return afterUnlink(c, deviceId, now)
       }
-      return banMs > 0 ? wait(c, banMs, 'temporarily_banned', undefined, now) : open(c, undefined, now)
+      return banMs > 0 ? wait(c, banMs, 'temporarily_banned', undefined, now) : open(c, undefined)
     }
     switch (desired) {
       case 'stopped':
@@ -169,7 +168,7 @@ export const createMoves = (limits: Limits, random: Random) => {
       case 'running':
         if (banMs > 0) return wait(c, banMs, 'temporarily_banned', undefined, now)
         if (!paired && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
-        return open(c, reason, now)
+        return open(c, reason)
     }
   }
 

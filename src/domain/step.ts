@@ -13,7 +13,17 @@ import {
 import type { Device, StatusReason } from './device.ts'
 import { classifyClose, reasonText, type SocketClose } from './disconnect.ts'
 import { unreachable } from './errors.ts'
-import { createMoves, drop, hasSocket, linked, observe, restriction, shown, withPhase } from './moves.ts'
+import {
+  createMoves,
+  drop,
+  hasSocket,
+  linked,
+  observe,
+  restriction,
+  shown,
+  wantsSocket,
+  withPhase,
+} from './moves.ts'
 
 /** The moving parts of a step; `limits` and `random` do not change during one. */
 export const createStep = (limits: Limits, random: Random) => {
@@ -69,6 +79,7 @@ export const createStep = (limits: Limits, random: Random) => {
     switch (phase.kind) {
       case 'idle':
       case 'settled':
+      case 'queued':
       case 'pairing':
         return { connection: c, effects: [] }
       case 'waiting':
@@ -103,7 +114,7 @@ export const createStep = (limits: Limits, random: Random) => {
         close.origin === 'session' && (close.code === 401 || close.code === 403 || close.code === 406)
       if (gone) return afterUnlink(c, deviceId, now)
       if (close.origin === 'session' && close.code === 515) {
-        return open({ ...c, phase: { kind: 'idle' } }, undefined, now)
+        return open({ ...c, phase: { kind: 'idle' } }, undefined)
       }
       // A ban lasts for good-byes too; whatever else it was, only the next login can say whether the link is gone.
       if (close.origin !== 'session' || close.code !== 402) return retry(c, 'connection_lost', undefined, now)
@@ -116,7 +127,7 @@ export const createStep = (limits: Limits, random: Random) => {
         const failures = phase.kind === 'paired' ? c.failures : c.failures + 1
         const next: Connection = { ...c, facts: { ...facts, paired } }
         return failures <= limits.promptReconnectsMax
-          ? open({ ...next, failures, phase: { kind: 'idle' } }, reason, now)
+          ? open({ ...next, failures, phase: { kind: 'idle' } }, reason)
           : retry(next, reason, describe(reason, close), now)
       }
       case 'reset': {
@@ -139,9 +150,7 @@ export const createStep = (limits: Limits, random: Random) => {
         if (!paired && refsUsedUp(close)) {
           if (pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
           // The guide promises fresh codes for ever: a new attempt, with fresh keys, and without a wait.
-          return open({ ...c, phase: { kind: 'idle' } }, 'qr_refs_used_up', now, [
-            { kind: 'wipe_credentials' },
-          ])
+          return open({ ...c, phase: { kind: 'idle' } }, 'qr_refs_used_up', [{ kind: 'wipe_credentials' }])
         }
         if (!paired && pairingIsOver(c, now)) return halt(c, 'pairing_timeout')
         return disposition.slow
@@ -271,6 +280,10 @@ export const createStep = (limits: Limits, random: Random) => {
         return onRow(c, input.device, input.paired, now)
       case 'tick':
         return onTick(c, deviceId, now)
+      case 'admitted':
+        return c.phase.kind === 'queued'
+          ? withPhase(c, { kind: 'opening', since: now.mono }, [{ kind: 'open_socket' }])
+          : { connection: c, effects: [] }
       case 'shutdown':
         return withPhase(c, { kind: 'idle' }, [
           ...drop(c.phase),
@@ -282,14 +295,16 @@ export const createStep = (limits: Limits, random: Random) => {
         // Whoever holds the lease now writes the row.
         return withPhase(c, { kind: 'idle' }, drop(c.phase))
       case 'store_failed':
-        return hasSocket(c.phase) ? retry(c, 'store_failed', undefined, now) : { connection: c, effects: [] }
+        return wantsSocket(c.phase)
+          ? retry(c, 'store_failed', undefined, now)
+          : { connection: c, effects: [] }
       case 'credentials_corrupt':
         if (!hasSocket(c.phase)) return { connection: c, effects: [] }
         // Nobody can log in with them to say good-bye: a removal would never end.
         if (c.facts.unlinkRequestedAt !== null) return afterUnlink(c, deviceId, now)
         return c.facts.paired
           ? halt(c, 'credentials_corrupt', [], `${reasonText.credentials_corrupt} (${input.detail})`)
-          : open({ ...c, phase: { kind: 'idle' } }, 'credentials_reset', now, [{ kind: 'wipe_credentials' }])
+          : open({ ...c, phase: { kind: 'idle' } }, 'credentials_reset', [{ kind: 'wipe_credentials' }])
       default:
         return onSocket(c, input, deviceId, now)
     }

@@ -34,6 +34,7 @@ describe('the settings of an empty environment', () => {
         version: undefined,
         qrTimeoutMs: undefined,
         keepAliveMs: 30_000,
+        loginsMax: 8,
       },
     } satisfies Config)
   })
@@ -66,6 +67,7 @@ describe('a setting', () => {
         WHATSAPP_VERSION: '2.3000.1043857760',
         WHATSAPP_QR_TIMEOUT_MS: '500',
         WHATSAPP_KEEPALIVE_MS: '600000',
+        WHATSAPP_LOGINS_MAX: '1000',
       }),
     ).toEqual({
       host: '0.0.0.0',
@@ -84,6 +86,7 @@ describe('a setting', () => {
         version: [2, 3000, 1_043_857_760],
         qrTimeoutMs: 500,
         keepAliveMs: 600_000,
+        loginsMax: 1_000,
       },
     } satisfies Config)
   })
@@ -103,6 +106,7 @@ describe('a setting', () => {
     ['WHATSAPP_VERSION', '2.3000', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
+    ['WHATSAPP_LOGINS_MAX', '0', 'WHATSAPP_LOGINS_MAX must be a whole number from 1 to 1000'],
     ['WHATSAPP_KEEPALIVE_MS', '499', 'WHATSAPP_KEEPALIVE_MS must be a whole number from 500 to 600000'],
     [
       'WHATSAPP_URL',

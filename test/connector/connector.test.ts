@@ -29,6 +29,7 @@ const startOne = (store: Store, owner: string, script: Parameters<typeof scriptW
     clock: systemClock,
     random: noLuck,
     limits,
+    loginsMax: 50,
     leaseTtlMs: ttlMs,
     renderQr: (text) => Promise.resolve(`data:${text}`),
     isDead: (other) => Promise.resolve(dead.has(other)),

@@ -5,6 +5,7 @@ import { deviceLeaseName, type Lease } from '../../src/domain/lease.ts'
 import { createStep } from '../../src/domain/step.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import type { Log } from '../../src/runtime/log.ts'
+import { createTurns } from '../../src/runtime/turns.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { StoreError, type Store } from '../../src/store/store.ts'
 import { startDeviceRunner, type RunnerDeps } from '../../src/connector/device-runner.ts'
@@ -138,6 +139,7 @@ export const runDevice = async (
     random: noLuck,
     step: createStep(limits, noLuck),
     limits,
+    logins: createTurns(1),
     actor: origin.actor,
     renderQr: (text) => Promise.resolve(`data:${text}`),
     isHeld: () => true,

@@ -69,7 +69,7 @@ describe('linking by QR', () => {
     const world = pairing()
     world.pass(2 * minute)
     world.close(refsUsedUp)
-    expect(world.effectKinds()).toEqual(['wipe_credentials', 'observe', 'open_socket'])
+    expect(world.effectKinds()).toEqual(['wipe_credentials', 'observe', 'request_socket', 'open_socket'])
     expect(world.attempts).toEqual([0, 2 * minute])
     expect(world.status).toBe('connecting/qr_refs_used_up')
     world.qr('fresh')
@@ -222,7 +222,7 @@ describe('credentials that cannot be read', () => {
     const world = new World()
     world.start()
     world.feed({ kind: 'credentials_corrupt', detail: 'no JSON' })
-    expect(world.effectKinds()).toEqual(['wipe_credentials', 'observe', 'open_socket'])
+    expect(world.effectKinds()).toEqual(['wipe_credentials', 'observe', 'request_socket', 'open_socket'])
     expect(world.status).toBe('connecting/credentials_reset')
   })
 

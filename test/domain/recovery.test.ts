@@ -119,6 +119,21 @@ describe('a lost connection', () => {
     expect(world.phase).toBe('waiting')
   })
 
+  it('counts the time of an attempt from its turn, however long it waited in line', () => {
+    const world = online()
+    world.crowded = true
+    world.close(keepAliveLost)
+    world.pass(second)
+    expect(world.phase).toBe('queued')
+    world.pass(3 * limits.openTimeoutMs)
+    expect([world.phase, world.status]).toEqual(['queued', 'reconnecting/connection_lost'])
+    world.clear()
+    world.pass(limits.openTimeoutMs - second)
+    expect(world.phase).toBe('opening')
+    world.pass(second)
+    expect(world.status).toBe('reconnecting/connect_timeout')
+  })
+
   it('is reported as connecting until the device has been connected in this generation', () => {
     const world = online()
     world.restart()

@@ -188,6 +188,7 @@ describe('a start after a removal', () => {
       'wipe_credentials',
       'observe',
       'observe',
+      'request_socket',
       'open_socket',
     ])
     expect(world.row).toMatchObject({ status: 'connecting', unlinkRequestedAt: null, removedAt: null })

@@ -44,6 +44,7 @@ export const samples = {
   'waiting, unpaired': { phase: { kind: 'waiting', until: mono + second }, row: deviceRow(), paired: false },
   'waiting, paired': { phase: { kind: 'waiting', until: mono + second }, row: reconnecting, paired: true },
   'waiting to unlink': { phase: { kind: 'waiting', until: mono + second }, row: removed, paired: true },
+  queued: { phase: { kind: 'queued' }, row: reconnecting, paired: true },
   'opening, unpaired': { phase: { kind: 'opening', since: mono - second }, row: deviceRow(), paired: false },
   'opening, paired': { phase: { kind: 'opening', since: mono - second }, row: reconnecting, paired: true },
   'opening to unlink': { phase: { kind: 'opening', since: mono - second }, row: removed, paired: true },
@@ -96,6 +97,7 @@ export const inputs = {
     paired,
   }),
   tick: () => ({ kind: 'tick' }),
+  admitted: () => ({ kind: 'admitted' }),
   shutdown: () => ({ kind: 'shutdown' }),
   lease_lost: () => ({ kind: 'lease_lost' }),
   store_failed: () => ({ kind: 'store_failed' }),
@@ -127,6 +129,8 @@ export type InputName = keyof typeof inputs
 /** One effect, in short: an observation as the status and reason it sets, or as the names of the fields it sets. */
 const effectText = (effect: Effect): string => {
   switch (effect.kind) {
+    case 'request_socket':
+      return 'ask'
     case 'open_socket':
       return 'open'
     case 'drop_socket':

@@ -43,6 +43,8 @@ export class World {
   readonly quarantined: StatusReason[] = []
   connection: Connection | undefined
   socketOpen = false
+  /** Other devices log in now: this one waits in line. */
+  crowded = false
   /** When each socket was opened: ms since the world began. */
   readonly attempts: number[] = []
   /** `status/reason` of each change of the row, in order. */
@@ -116,6 +118,12 @@ export class World {
     if (this.connection.phase.kind === 'settled') this.connection = undefined
   }
 
+  /** The others have logged in. */
+  clear(): void {
+    this.crowded = false
+    this.feed({ kind: 'admitted' })
+  }
+
   /** Lets the time pass, with a tick of the connector every 250 ms. */
   pass(ms: number): void {
     for (let left = ms; left > 0; left -= tickMs) this.tick(Math.min(tickMs, left))
@@ -150,6 +158,10 @@ export class World {
     this.connection = stepped.connection
     this.effects = stepped.effects
     for (const effect of stepped.effects) this.carryOut(effect)
+    if (stepped.effects.some(({ kind }) => kind === 'request_socket') && !this.crowded) {
+      this.feed({ kind: 'admitted' })
+      this.effects = [...stepped.effects, ...this.effects]
+    }
     if (this.phase === 'settled' && this.socketOpen) throw new Error('a settled device has a socket')
   }
 
@@ -164,6 +176,7 @@ export class World {
       case 'drop_socket':
         this.socketOpen = false
         return
+      case 'request_socket':
       case 'cancel_messages':
         return
       case 'wipe_credentials':
