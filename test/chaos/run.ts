@@ -4,10 +4,11 @@
  * timing of the machine does not.
  */
 import { parseArgs } from 'node:util'
+import { crossing } from './crossing.ts'
 import { seededRandom } from './random.ts'
 import type { Report, Scenario } from './scenario.ts'
 
-const scenarios: readonly Scenario[] = []
+const scenarios: readonly Scenario[] = [crossing]
 
 const seedMax = 2 ** 32 - 1
 
