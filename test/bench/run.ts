@@ -7,9 +7,10 @@ import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { api } from './api.ts'
 import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
 
-const benchmarks: readonly Benchmark[] = []
+const benchmarks: readonly Benchmark[] = [api]
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3
