@@ -4,7 +4,7 @@ import { start } from '../domain/device.ts'
 import { type DeviceView, shownStatus } from '../domain/shown-status.ts'
 import { connectorSeat, isLive } from '../domain/lease.ts'
 import { renderQr } from '../qr/render.ts'
-import { systemClock } from '../runtime/clock.ts'
+import { readClock, systemClock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
@@ -34,7 +34,7 @@ export const linkDevice = async (
   const services: Service[] = [{ stop: () => store.close() }]
   try {
     const seat = await store.leases.get(connectorSeat)
-    if (!isLive(seat ?? null, systemClock.now())) {
+    if (!isLive(seat ?? null, systemClock.monotonic())) {
       services.push(
         supervise({ args: ['connector'], env: { LOG_LEVEL: 'error' }, log, onUsageError: () => undefined }),
       )
@@ -62,7 +62,7 @@ const follow = async (
       print(`Device ${deviceId} was removed.\n`)
       return false
     }
-    const { status, qr, reason } = shownStatus(view, systemClock.now())
+    const { status, qr, reason } = shownStatus(view, readClock(systemClock))
     if (qr !== null && qr.text !== drawn) {
       const again = drawn === '' ? '' : 'QR code refreshed for security.\n'
       print(`${clearScreen}${await renderQr(qr.text, 'terminal')}\n${again}`)

@@ -19,7 +19,7 @@ export interface LeaseKeeper {
   /** Takes a lease that is free, expired, or left by a dead process. Undefined when somebody else holds it. */
   acquire(name: string): Promise<Lease | undefined>
   release(lease: Lease): Promise<void>
-  /** Is it still safe to act under the lease, by both clocks of this machine? */
+  /** Is it still safe to act under the lease? */
   isHeld(lease: Lease): boolean
   /** Stops renewing. The leases themselves run out or are released. */
   stop(): Promise<void>
@@ -27,8 +27,8 @@ export interface LeaseKeeper {
 
 interface Held {
   readonly lease: Lease
-  /** The earlier of both clocks decides: the wall clock can jump, the monotonic one stands still in a suspend. */
-  readonly deadline: { readonly wall: number; readonly mono: number }
+  /** Monotonic ms. A suspend does not count: it stops all who might take the lease as well. */
+  readonly deadline: number
 }
 
 /** Renewals a term, when they succeed; one that fails is tried again at the next check. */
@@ -45,15 +45,7 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
   let renewAt = 0
   let renewing: Promise<void> | undefined
 
-  const deadlineFrom = (wall: number, mono: number): Held['deadline'] => ({
-    wall: wall + holdMs,
-    mono: mono + holdMs,
-  })
-  const inTime = ({ deadline }: Held): boolean => {
-    const wall = clock.now()
-    // A wall clock that jumped back must not stretch a term: then the monotonic one is the tighter bound.
-    return wall < deadline.wall && clock.monotonic() < deadline.mono
-  }
+  const inTime = ({ deadline }: Held): boolean => clock.monotonic() < deadline
   const lose = (entry: Held): void => {
     if (held.get(entry.lease.name) !== entry) return
     held.delete(entry.lease.name)
@@ -64,23 +56,21 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
   const renew = async (): Promise<void> => {
     const before = [...held.values()]
     if (before.length === 0) return
-    const wall = clock.now()
-    const mono = clock.monotonic()
+    const now = clock.monotonic()
     const kept = new Map(
       (
         await leases.renew(
           owner,
           before.map(({ lease }) => lease),
           ttlMs,
-          wall,
+          now,
         )
       ).map((lease) => [lease.name, lease]),
     )
     for (const entry of before) {
       const lease = kept.get(entry.lease.name)
       if (lease === undefined || lease.epoch !== entry.lease.epoch) lose(entry)
-      else if (held.get(lease.name) === entry)
-        held.set(lease.name, { lease, deadline: deadlineFrom(wall, mono) })
+      else if (held.get(lease.name) === entry) held.set(lease.name, { lease, deadline: now + holdMs })
     }
   }
 
@@ -105,23 +95,23 @@ export const startLeaseKeeper = (options: LeaseKeeperOptions): LeaseKeeper => {
   })
 
   const claim = async (name: string, deadOwner?: string): Promise<Lease | undefined> => {
-    const wall = clock.now()
-    const mono = clock.monotonic()
-    const lease = await leases.claim(name, owner, ttlMs, wall, deadOwner)
-    if (lease !== undefined) held.set(name, { lease, deadline: deadlineFrom(wall, mono) })
+    const now = clock.monotonic()
+    const lease = await leases.claim(name, owner, ttlMs, now, deadOwner)
+    if (lease !== undefined) held.set(name, { lease, deadline: now + holdMs })
     return lease
   }
 
   return {
     async acquire(name) {
       const other = await leases.get(name)
-      if (other === undefined || other.owner === owner || !isLive(other, clock.now())) return claim(name)
+      if (other === undefined || other.owner === owner || !isLive(other, clock.monotonic()))
+        return claim(name)
       return (await isDead(other.owner)) ? claim(name, other.owner) : undefined
     },
     async release(lease) {
       const entry = held.get(lease.name)
       if (entry?.lease.epoch === lease.epoch) held.delete(lease.name)
-      await leases.release(lease, clock.now())
+      await leases.release(lease, clock.monotonic())
     },
     isHeld(lease) {
       const entry = held.get(lease.name)

@@ -5,5 +5,5 @@ import type { ControlContext } from './context.ts'
 export const checkReady = async ({ store, clock }: ControlContext): Promise<{ connector: Lease | null }> => {
   await store.probe(clock.now())
   const seat = (await store.leases.get(connectorSeat)) ?? null
-  return { connector: isLive(seat, clock.now()) ? seat : null }
+  return { connector: isLive(seat, clock.monotonic()) ? seat : null }
 }

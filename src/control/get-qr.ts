@@ -1,6 +1,7 @@
 import { type Qr } from '../domain/device.ts'
 import { shownStatus, type ShownStatus } from '../domain/shown-status.ts'
 import { GatewayError } from '../domain/errors.ts'
+import { readClock } from '../runtime/clock.ts'
 import type { ControlContext } from './context.ts'
 import { getDevice } from './get-device.ts'
 
@@ -22,7 +23,7 @@ const whyNone = ({ status, reason }: ShownStatus, id: string): string => {
 
 /** The QR code to scan now. Refuses when the device shows none, and says what to do. */
 export const getQr = async (ctx: ControlContext, input: { id: string }): Promise<Qr> => {
-  const shown = shownStatus(await getDevice(ctx, input), ctx.clock.now())
+  const shown = shownStatus(await getDevice(ctx, input), readClock(ctx.clock))
   if (shown.qr === null) throw new GatewayError('qr_not_available', whyNone(shown, input.id))
   return shown.qr
 }

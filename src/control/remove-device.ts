@@ -15,7 +15,7 @@ export const removeDevice = async (
   const id = checkDeviceId(input.id)
   const { device } = await store.devices.decide(id, (before) => remove(before, id, origin, clock.now()))
   const seat = await store.leases.get(connectorSeat)
-  if (!isLive(seat ?? null, clock.now())) return { done: false }
+  if (!isLive(seat ?? null, clock.monotonic())) return { done: false }
   const settled = await watcher.until(
     `device/${id}`,
     async () => {

@@ -6,7 +6,7 @@
  * - A verb that only a connector uses takes its `Lease` first and rejects with `StaleLeaseError` when the lease has
  *   changed hands or epochs since; nothing is written then.
  * - A promise resolves after COMMIT: what it reports is on disk. Any verb may reject with `StoreError`.
- * - Times are wall-clock ms and come in as `now`.
+ * - Times are wall-clock ms and come in as `now`. Those of leases alone are monotonic ms of the machine.
  */
 import type { NewAuditEntry, Origin } from '../domain/audit.ts'
 import type { Device, DeviceChange, StatusReason, DeviceStatus } from '../domain/device.ts'
@@ -284,6 +284,7 @@ export interface AddressStore {
 
 // ---- leases
 
+/** `now` is monotonic ms, and `ttlMs` at most `leaseTtlMaxMs`. */
 export interface LeaseStore {
   /**
    * Takes the lease when it is free, expired, ours already (then it is a new epoch), or held by `deadOwner`, whose

@@ -99,7 +99,7 @@ describe('a connector', () => {
   it('takes over from one whose process is dead without waiting for its term', async () => {
     const store = await createWorld('a')
     for (const name of [connectorSeat, deviceLeaseName('a')]) {
-      await store.leases.claim(name, 'c1', 60_000, Date.now())
+      await store.leases.claim(name, 'c1', 60_000, systemClock.monotonic())
     }
     const { dead, online } = startOne(store, 'c2')
     dead.add('c1')
@@ -110,7 +110,7 @@ describe('a connector', () => {
     const store = await createWorld('a', 'b')
     const first = startOne(store, 'c1')
     const sockets = [await first.online('a'), await first.online('b')]
-    await store.leases.claim(connectorSeat, 'c2', ttlMs, Date.now(), 'c1')
+    await store.leases.claim(connectorSeat, 'c2', ttlMs, systemClock.monotonic(), 'c1')
     await until(() => sockets.every(({ drops }) => drops > 0))
     await until(async () => (await ownerOf(store, deviceLeaseName('a'))) === undefined)
     const second = startOne(store, 'c2')
@@ -122,10 +122,10 @@ describe('a connector', () => {
     const store = await createWorld('a', 'b')
     const { online, socketOf } = startOne(store, 'c1')
     const [a, b] = [await online('a'), await online('b')]
-    const taken = await store.leases.claim(deviceLeaseName('a'), 'c2', 60_000, Date.now(), 'c1')
+    const taken = await store.leases.claim(deviceLeaseName('a'), 'c2', 60_000, systemClock.monotonic(), 'c1')
     await until(() => a.drops > 0)
     expect(b.live).toBe(true)
-    if (taken !== undefined) await store.leases.release(taken, Date.now())
+    if (taken !== undefined) await store.leases.release(taken, systemClock.monotonic())
     await socketOf('a')
   })
 

@@ -13,7 +13,7 @@ const createWorld = async () => {
   const store = await openMemory()
   const clock = new TestClock()
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
-  const lease = await claimLease(store, clock.now())
+  const lease = await claimLease(store, clock.monotonic())
   const { log, lines } = keepLog()
   const { whatsapp, state } = scriptWhatsApp()
   const lost: string[] = []

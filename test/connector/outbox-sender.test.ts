@@ -29,7 +29,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
   const store = await openMemory()
   const clock = new TestClock()
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
-  const lease = await claimLease(store, clock.now())
+  const lease = await claimLease(store, clock.monotonic())
   const { log, lines } = keepLog()
   const scripted = createSocket({ listener: {} as never, lease }, { obstinate: true })
   const lost: string[] = []
@@ -219,7 +219,7 @@ describe('the outbox sender', () => {
     expect(lost).toEqual(['lost'])
     expect((await messageOf(store, 'm0')).status).toBe('sending')
     const name = `device/${deviceId}`
-    const next = await store.leases.claim(name, 'c1', leaseTtlMs, clock.now())
+    const next = await store.leases.claim(name, 'c1', leaseTtlMs, clock.monotonic())
     if (next === undefined) throw new Error('no second term')
     expect(await store.outbox.recover(next, deviceId, origin, clock.now())).toBe(1)
     expect((await messageOf(store, 'm0')).status).toBe('queued')

@@ -15,7 +15,7 @@ import { type DeviceWorld, refusal, refuse, runDevice, second, settled, until, w
 
 /** Another connector takes the device, as after a term that ran out. */
 const usurp = async ({ store, clock }: DeviceWorld): Promise<void> => {
-  await store.leases.claim(deviceLeaseName(deviceId), 'c2', leaseTtlMs, clock.now(), 'c1')
+  await store.leases.claim(deviceLeaseName(deviceId), 'c2', leaseTtlMs, clock.monotonic(), 'c1')
 }
 
 const unread = undecryptable('i1', { whatsappId: 'i1' })

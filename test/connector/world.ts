@@ -130,7 +130,7 @@ export const runDevice = async (
   const { log, lines } = keepLog()
   const phone = scriptWhatsApp(script)
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
-  const lease = await claimLease(store, clock.now())
+  const lease = await claimLease(store, clock.monotonic())
   more.prepare?.(store)
   const runner = startDeviceRunner(await rowOf(store), lease, {
     store,

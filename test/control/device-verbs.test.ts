@@ -7,6 +7,7 @@ import { restartDevice } from '../../src/control/restart-device.ts'
 import { startDevice } from '../../src/control/start-device.ts'
 import { stopDevice } from '../../src/control/stop-device.ts'
 import { storeFailure } from '../../src/control/store-failure.ts'
+import { leaseTtlMaxMs } from '../../src/domain/lease.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { apiOrigin, createWorld, impatient, patient } from './world.ts'
 
@@ -140,7 +141,9 @@ test('readiness tells who holds the seat, and nobody when the lease is over', as
   expect(await checkReady(ctx)).toEqual({ connector: null })
   const seat = await connector.takeSeat()
   expect(await checkReady(ctx)).toEqual({ connector: seat })
-  clock.wallMs = seat.expiresAt
+  clock.wallMs += 60 * 60 * 1000
+  expect(await checkReady(ctx)).toEqual({ connector: seat })
+  clock.aheadMs += leaseTtlMaxMs
   expect(await checkReady(ctx)).toEqual({ connector: null })
 })
 

@@ -37,11 +37,12 @@ export const encodeText = (text: string): Uint8Array => {
   return Uint8Array.from([0x0a, ...length, ...bytes])
 }
 
-/** The wall clock stands still but for what a test adds; the monotonic one runs. */
+/** The wall clock stands still but for what a test adds; the monotonic one runs, and can be put forward. */
 class TestClock {
   wallMs = startOfTime
+  aheadMs = 0
   now = (): number => this.wallMs
-  monotonic = (): number => performance.now()
+  monotonic = (): number => performance.now() + this.aheadMs
 }
 
 const qrOf = (text: string, expiresAt: number): NonNullable<Device['qr']> => ({
@@ -63,7 +64,7 @@ export const account = {
 const playConnector = (store: Store, clock: TestClock) => {
   const leases = new Map<string, Lease>()
   const lease = async (name: string): Promise<Lease> => {
-    const held = leases.get(name) ?? (await store.leases.claim(name, 'c1', leaseTtlMs, clock.now()))
+    const held = leases.get(name) ?? (await store.leases.claim(name, 'c1', leaseTtlMs, clock.monotonic()))
     if (held === undefined) throw new Error(`somebody else holds ${name}`)
     leases.set(name, held)
     return held

@@ -5,17 +5,20 @@ import type { Lease } from '../../src/domain/lease.ts'
 import { connectedRow, deviceRow, minute, qrOf, second, t0 } from './fixtures.ts'
 
 const now = t0 + minute
-const leaseUntil = (expiresAt: number): Lease => ({
+const hour = 60 * minute
+/** The monotonic clock that goes with a wall clock which nobody sets. */
+const monoOf = (wall: number): number => wall - t0 + hour
+const leaseUntil = (wall: number): Lease => ({
   name: 'device/myphone',
   owner: 'con_1',
   epoch: 3,
-  expiresAt,
+  expiresMono: monoOf(wall),
 })
 const live = leaseUntil(now + 1)
 const expired = leaseUntil(now - 5 * second)
 
 const show = (device: Device, lease: Lease | null, at = now): string => {
-  const { status, reason, qr } = shownStatus({ device, lease }, at)
+  const { status, reason, qr } = shownStatus({ device, lease }, { wall: at, mono: monoOf(at) })
   return `${status}/${reason}${qr === null ? '' : ' with QR'}`
 }
 
@@ -47,6 +50,18 @@ describe('the status that is shown', () => {
     expect(show(connected, lease, now)).toBe('reconnecting/connector_away')
   })
 
+  it('is believed as long as the lease lasts, wherever the wall clock is set', () => {
+    for (const wall of [now - hour, now + hour, 0]) {
+      const { status } = shownStatus({ device: connected, lease: live }, { wall, mono: monoOf(now) })
+      expect(status).toBe('connected')
+    }
+  })
+
+  it('is not believed of a lease from before the machine started anew', () => {
+    const { status, at } = shownStatus({ device: connected, lease: live }, { wall: now, mono: 0 })
+    expect([status, at]).toEqual(['reconnecting', connected.statusAt])
+  })
+
   it('has a QR a little longer than the QR lives, while the next one is on the way', () => {
     const held = leaseUntil(qr.expiresAt + minute)
     expect(show(waiting, held, qr.expiresAt + qrGraceMs - 1)).toBe('waiting_for_scan/qr_shown with QR')
@@ -66,7 +81,7 @@ describe('the status that is shown', () => {
 
 describe('the time of the last update', () => {
   const at = (device: Device, lease: Lease | null, when = now): number =>
-    shownStatus({ device, lease }, when).at
+    shownStatus({ device, lease }, { wall: when, mono: monoOf(when) }).at
 
   it('is that of the status', () => {
     for (const row of [starting, connecting, connected, reconnecting, disconnected]) {
@@ -79,7 +94,7 @@ describe('the time of the last update', () => {
   })
 
   it('is the end of the lease when the connector went away', () => {
-    expect(at(connected, expired)).toBe(expired.expiresAt)
+    expect(at(connected, expired)).toBe(now - 5 * second)
     expect(at(connected, null)).toBe(connected.statusAt)
     expect(at({ ...connected, statusAt: now }, expired)).toBe(now)
   })

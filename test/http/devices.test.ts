@@ -54,7 +54,7 @@ describe("the guide's device routes", () => {
 
   test('a connected device behind which no connector stands any more is not called connected', async () => {
     await linked(api)
-    api.clock.wallMs += 60 * 60 * 1000
+    api.clock.aheadMs += 60 * 60 * 1000
     expect((await api.get('/api/devices/myphone/status')).json).toMatchObject({ status: 'reconnecting' })
     expect((await api.get('/api/devices/myphone')).json).toMatchObject({
       status: 'reconnecting',
@@ -171,7 +171,7 @@ describe('the other device routes', () => {
       createdAt: at,
       updatedAt: at,
       lastUpdate: at,
-      lease: { owner: 'c1', epoch: 1, expiresAt: '2025-11-16T02:19:05.123Z' },
+      lease: { owner: 'c1', epoch: 1, expiresAt: expect.stringMatching(/^2025-11-16T02:1[89]:/) },
     })
   })
 

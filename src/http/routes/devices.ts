@@ -6,6 +6,7 @@ import { removeDevice } from '../../control/remove-device.ts'
 import { restartDevice } from '../../control/restart-device.ts'
 import { startDevice } from '../../control/start-device.ts'
 import { stopDevice } from '../../control/stop-device.ts'
+import { readClock } from '../../runtime/clock.ts'
 import { noBodyOf, pathParam, queryOf } from '../input.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
 import {
@@ -77,7 +78,7 @@ export const deviceRoutes: readonly Route[] = [
       },
     },
     handle: async (c, ctx) =>
-      c.json(toStatus(await getDevice(ctx, { id: pathParam(c, 'id') }), ctx.clock.now())),
+      c.json(toStatus(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
   },
   {
     doc: {
@@ -88,7 +89,7 @@ export const deviceRoutes: readonly Route[] = [
       tags,
       responses: { 200: jsonAnswer('A map from id to status', devicesSchema), ...problems() },
     },
-    handle: async (c, ctx) => c.json(toDevices(await listDevices(ctx), ctx.clock.now())),
+    handle: async (c, ctx) => c.json(toDevices(await listDevices(ctx), readClock(ctx.clock))),
   },
   {
     doc: {
@@ -104,7 +105,7 @@ export const deviceRoutes: readonly Route[] = [
       },
     },
     handle: async (c, ctx) =>
-      c.json(toDevice(await getDevice(ctx, { id: pathParam(c, 'id') }), ctx.clock.now())),
+      c.json(toDevice(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
   },
   {
     doc: {

@@ -1,4 +1,5 @@
 import { checkReady } from '../../control/check-ready.ts'
+import { readClock } from '../../runtime/clock.ts'
 import { explain, OutcomeProblem } from '../problem.ts'
 import { jsonAnswer, problems, type Route } from '../route.ts'
 import { healthSchema, readySchema, toReady } from '../wire/health.ts'
@@ -29,7 +30,7 @@ export const healthRoutes: readonly Route[] = [
     },
     handle: async (c, ctx) => {
       try {
-        return c.json(toReady((await checkReady(ctx)).connector))
+        return c.json(toReady((await checkReady(ctx)).connector, readClock(ctx.clock)))
       } catch (error) {
         const told = explain(error)
         throw new OutcomeProblem(

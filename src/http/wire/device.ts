@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
+import type { Now } from '../../domain/connection.ts'
 import { deviceIdPattern, deviceIdRule, deviceStatuses } from '../../domain/device.ts'
 import { shownStatus, type DeviceView } from '../../domain/shown-status.ts'
-import { isLive } from '../../domain/lease.ts'
+import { isLive, leaseEnd } from '../../domain/lease.ts'
 import type { HistoryPage } from '../../control/device-history.ts'
 import { phoneDigits } from './address.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
@@ -31,7 +32,7 @@ export const statusSchema = z
   })
   .openapi('Status')
 
-export const toStatus = (view: DeviceView, now: number): z.output<typeof statusSchema> => {
+export const toStatus = (view: DeviceView, now: Now): z.output<typeof statusSchema> => {
   const { status, qr, at } = shownStatus(view, now)
   return { status, qrCode: qr?.dataUrl ?? null, lastUpdate: iso(at) }
 }
@@ -39,7 +40,7 @@ export const toStatus = (view: DeviceView, now: number): z.output<typeof statusS
 export const devicesSchema = z.record(deviceIdSchema, statusSchema).openapi('Devices')
 
 /** `Object.fromEntries` makes an own member even of an id like `__proto__`. */
-export const toDevices = (views: readonly DeviceView[], now: number): z.output<typeof devicesSchema> =>
+export const toDevices = (views: readonly DeviceView[], now: Now): z.output<typeof devicesSchema> =>
   Object.fromEntries(views.map((view) => [view.device.id, toStatus(view, now)]))
 
 export const deviceSchema = z
@@ -69,7 +70,7 @@ export const deviceSchema = z
 
 const connectorAway = 'no connector acts for this device now; it goes on when one is back'
 
-export const toDevice = (view: DeviceView, now: number): z.output<typeof deviceSchema> => {
+export const toDevice = (view: DeviceView, now: Now): z.output<typeof deviceSchema> => {
   const { device, lease } = view
   const { status, reason, qr, at } = shownStatus(view, now)
   return {
@@ -90,8 +91,8 @@ export const toDevice = (view: DeviceView, now: number): z.output<typeof deviceS
     updatedAt: iso(device.updatedAt),
     lastUpdate: iso(at),
     lease:
-      lease !== null && isLive(lease, now)
-        ? { owner: lease.owner, epoch: lease.epoch, expiresAt: iso(lease.expiresAt) }
+      lease !== null && isLive(lease, now.mono)
+        ? { owner: lease.owner, epoch: lease.epoch, expiresAt: iso(leaseEnd(lease, now)) }
         : null,
   }
 }

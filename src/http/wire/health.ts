@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import type { Lease } from '../../domain/lease.ts'
+import type { Now } from '../../domain/connection.ts'
+import { type Lease, leaseEnd } from '../../domain/lease.ts'
 import { iso, isoSchema } from './time.ts'
 
 export const healthSchema = z.strictObject({ status: z.literal('ok') }).openapi('Health')
@@ -15,8 +16,9 @@ export const readySchema = z
   })
   .openapi('Ready')
 
-export const toReady = (seat: Lease | null): z.output<typeof readySchema> => ({
+export const toReady = (seat: Lease | null, now: Now): z.output<typeof readySchema> => ({
   status: 'ready',
   store: 'ok',
-  connector: seat === null ? null : { owner: seat.owner, epoch: seat.epoch, expiresAt: iso(seat.expiresAt) },
+  connector:
+    seat === null ? null : { owner: seat.owner, epoch: seat.epoch, expiresAt: iso(leaseEnd(seat, now)) },
 })

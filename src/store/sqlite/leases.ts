@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm'
-import type { Lease } from '../../domain/lease.ts'
+import { leaseTtlMaxMs, type Lease } from '../../domain/lease.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { LeaseStore } from '../store.ts'
 import type { Engine } from './engine.ts'
 import { leases } from './schema.ts'
@@ -9,9 +10,11 @@ type LeaseRow = typeof leases.$inferSelect
 
 /** A row that nobody holds is no lease. */
 export const toLease = (row: LeaseRow | null | undefined): Lease | null =>
-  row === null || row === undefined || row.owner === null ? null : { ...row, owner: row.owner }
+  row === null || row === undefined || row.owner === null
+    ? null
+    : { name: row.name, owner: row.owner, epoch: row.epoch, expiresMono: row.expiresMono }
 
-export const createLeases = (db: Db, engine: Engine): LeaseStore => {
+export const createLeases = (db: Db, engine: Engine, clock: Clock): LeaseStore => {
   const select = db
     .select()
     .from(leases)
@@ -26,9 +29,10 @@ export const createLeases = (db: Db, engine: Engine): LeaseStore => {
         owner: sql`excluded.owner`,
         epoch: sql`${leases.epoch} + 1`,
         expiresAt: sql`excluded.expires_at`,
+        expiresMono: sql`excluded.expires_mono`,
       },
       setWhere: sql`${leases.owner} is null or ${leases.owner} in (excluded.owner, ${param('deadOwner')})
-        or ${leases.expiresAt} <= ${param('now')}`,
+        or ${leases.expiresMono} <= ${param('now')} or ${leases.expiresMono} > ${param('tooLate')}`,
     })
     .returning()
     .prepare()
@@ -37,12 +41,21 @@ export const createLeases = (db: Db, engine: Engine): LeaseStore => {
     eq(leases.owner, param('owner')),
     eq(leases.epoch, param('epoch')),
   )
-  const renew = db.update(leases).set(assign(leases, 'expiresAt')).where(held).prepare()
-  const release = db
+  const renew = db
     .update(leases)
-    .set({ owner: null, ...assign(leases, 'expiresAt') })
+    .set(assign(leases, 'expiresAt', 'expiresMono'))
     .where(held)
     .prepare()
+  const release = db
+    .update(leases)
+    .set({ owner: null, ...assign(leases, 'expiresAt', 'expiresMono') })
+    .where(held)
+    .prepare()
+
+  const endOf = (mono: number, now: number): Pick<LeaseRow, 'expiresAt' | 'expiresMono'> => ({
+    expiresAt: Math.round(clock.now() + mono - now),
+    expiresMono: Math.round(mono),
+  })
 
   return {
     claim: (name, owner, ttlMs, now, deadOwner) =>
@@ -51,22 +64,23 @@ export const createLeases = (db: Db, engine: Engine): LeaseStore => {
           name,
           owner,
           epoch: 1,
-          expiresAt: now + ttlMs,
+          ...endOf(now + ttlMs, now),
           now,
+          tooLate: now + leaseTtlMaxMs,
           deadOwner: deadOwner ?? null,
         })
         return toLease(row) ?? undefined
       }),
     renew: (owner, wanted, ttlMs, now) =>
       engine.write(() => {
-        const expiresAt = now + ttlMs
+        const end = endOf(now + ttlMs, now)
         return wanted
-          .filter(({ name, epoch }) => renew.run({ name, owner, epoch, expiresAt }).changes > 0)
-          .map((lease) => ({ ...lease, owner, expiresAt }))
+          .filter(({ name, epoch }) => renew.run({ name, owner, epoch, ...end }).changes > 0)
+          .map((lease) => ({ ...lease, owner, expiresMono: end.expiresMono }))
       }),
     release: ({ name, owner, epoch }, now) =>
       engine.write(() => {
-        release.run({ name, owner, epoch, expiresAt: now })
+        release.run({ name, owner, epoch, ...endOf(now, now) })
       }),
     get: (name) => engine.read(() => toLease(select.get({ name })) ?? undefined),
   }

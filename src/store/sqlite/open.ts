@@ -144,7 +144,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       addresses: addressQueries,
     }),
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),
-    leases: createLeases(db, engine),
+    leases: createLeases(db, engine, clock),
     events: createEvents(db, engine),
     audit: createAudit(db, engine),
     onChange: (listener) => wakeups.subscribe(listener),

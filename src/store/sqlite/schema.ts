@@ -263,7 +263,9 @@ export const leases = sqliteTable(
     name: text('name').primaryKey(),
     owner: text('owner'),
     epoch: integer('epoch').notNull(),
+    /** For people: by the wall clock, as it was when the lease was renewed. */
     expiresAt: integer('expires_at').notNull(),
+    expiresMono: integer('expires_mono').notNull().default(0),
   },
   () => [check('leases_epoch', sql`epoch >= 1`)],
 )

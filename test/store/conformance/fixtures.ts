@@ -14,7 +14,7 @@ export const second = 1_000
 export const leaseTtlMs = 30 * second
 export const deviceId = 'phone-1'
 export const origin: Origin = { actor: { kind: 'connector', id: 'c1' }, requestId: 'req_1' }
-export const nobody: Lease = { name: deviceLeaseName(deviceId), owner: 'nobody', epoch: 7, expiresAt: t0 }
+export const nobody: Lease = { name: deviceLeaseName(deviceId), owner: 'nobody', epoch: 7, expiresMono: t0 }
 
 export const self: Party = { pn: '491700000000@s.whatsapp.net', lid: '9000@lid' }
 export const alice: Party = { pn: '491511111111@s.whatsapp.net', lid: null }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { leaseTtlMaxMs } from '../../../src/domain/lease.ts'
 import { leaseTtlMs, t0, useWorld, type OpenStores } from './fixtures.ts'
 
 export const describeLeases = (open: OpenStores): void => {
@@ -14,7 +15,7 @@ export const describeLeases = (open: OpenStores): void => {
 
     it('a free lease goes to whoever asks, in its first epoch', async () => {
       const lease = await claim('a')
-      expect(lease).toEqual({ name: 'seat', owner: 'a', epoch: 1, expiresAt: t0 + leaseTtlMs })
+      expect(lease).toEqual({ name: 'seat', owner: 'a', epoch: 1, expiresMono: t0 + leaseTtlMs })
       expect(await world.other.leases.get('seat')).toEqual(lease)
       expect(await world.other.leases.get('another')).toBeUndefined()
     })
@@ -30,9 +31,20 @@ export const describeLeases = (open: OpenStores): void => {
       expect(await claim('b', t0 + leaseTtlMs)).toMatchObject({ owner: 'b', epoch: 2 })
     })
 
+    it('a lease that would end later than any can is of an earlier start of the machine, and can be taken', async () => {
+      await claim('a', t0)
+      const restarted = t0 + leaseTtlMs - leaseTtlMaxMs
+      expect(await claim('b', restarted)).toBeUndefined()
+      expect(await claim('b', restarted - 1)).toMatchObject({ owner: 'b', epoch: 2 })
+    })
+
     it('claiming our own lease makes a new epoch', async () => {
       await claim('a')
-      expect(await claim('a', t0 + 1)).toMatchObject({ owner: 'a', epoch: 2, expiresAt: t0 + 1 + leaseTtlMs })
+      expect(await claim('a', t0 + 1)).toMatchObject({
+        owner: 'a',
+        epoch: 2,
+        expiresMono: t0 + 1 + leaseTtlMs,
+      })
     })
 
     it('the lease of an owner that is known to be dead can be taken at once, that of another not', async () => {
@@ -55,7 +67,7 @@ export const describeLeases = (open: OpenStores): void => {
       const lost = (await world.store.leases.claim('other', 'a', 1, t0)) ?? mine
       await world.store.leases.claim('other', 'b', leaseTtlMs, t0 + 1)
       const kept = await world.store.leases.renew('a', [mine, lost], leaseTtlMs, t0 + 10)
-      expect(kept).toEqual([{ ...mine, expiresAt: t0 + 10 + leaseTtlMs }])
+      expect(kept).toEqual([{ ...mine, expiresMono: t0 + 10 + leaseTtlMs }])
       expect(await world.other.leases.get('seat')).toEqual(kept[0])
       expect((await world.other.leases.get('other'))?.owner).toBe('b')
     })

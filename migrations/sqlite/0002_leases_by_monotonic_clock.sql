@@ -1,0 +1,1 @@
+ALTER TABLE `leases` ADD `expires_mono` integer DEFAULT 0 NOT NULL;
