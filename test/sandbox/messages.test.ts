@@ -100,6 +100,27 @@ describe('from a companion', () => {
     expect(messages.filter((message) => message.id === id)).toHaveLength(1)
   })
 
+  test('a phone that is off gets it once it is on again, and does nothing meanwhile', async () => {
+    const control = controlOf(sandbox)
+    await control.post(`/phones/${bobNumber}/power`, { on: false })
+    const id = await send(ana, jid(bobNumber), 'while off')
+    await until('the ack', () => ana.acks.find((each) => each['id'] === id))
+    expect((await control.messages(bobNumber)).some((message) => message.id === id)).toBe(false)
+    for (const [route, body] of [
+      ['messages', { to: anaNumber, text: 'x' }],
+      ['read', { chat: anaNumber }],
+      ['scan', { qr: 'x' }],
+      ['enter-code', { code: 'x' }],
+    ] as const) {
+      expect(await control.post(`/phones/${bobNumber}/${route}`, body)).toMatchObject({ status: 409 })
+    }
+    expect(await control.post(`/phones/${bobNumber}/power`, { on: true })).toMatchObject({
+      status: 200,
+      body: { isOn: true },
+    })
+    expect(await shown(bobNumber, id)).toMatchObject({ text: 'while off' })
+  })
+
   test('many at once are decrypted in order', async () => {
     const texts = Array.from({ length: 20 }, (_, index) => `burst ${index}`)
     const ids = await Promise.all(texts.map((text) => send(ana, jid(bobNumber), text)))

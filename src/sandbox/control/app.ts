@@ -23,6 +23,7 @@ import {
   newMessage,
   newPhone,
   parseBody,
+  power,
   read,
   scan,
 } from './schemas.ts'
@@ -84,6 +85,15 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
   const app = new Hono()
   const frozenSockets = (): number => sockets.all.filter(({ connection }) => connection.isFrozen).length
   const phoneOf = (request: Request): Phone => phones.get(request.req.param('number') ?? '')
+  /** For what a person does on it. */
+  const livePhoneOf = (request: Request): Phone => {
+    const phone = phoneOf(request)
+    if (phone.isOn) return phone
+    throw new SandboxError(
+      409,
+      `the phone is off, switch it on by POST /phones/${phone.account.number}/power`,
+    )
+  }
 
   // A page of another site must not reach the sandbox by a name that resolves to loopback.
   app.use(async (request, next) => {
@@ -121,6 +131,7 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
 
   const viewOf = (account: Account): object => ({
     ...accountView(account),
+    isOn: phones.of(account).isOn,
     awaitsCode: pairings.byNumber(account.number)?.isOpen === true,
   })
   const accounts = (request: Request): Response =>
@@ -140,15 +151,23 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
   app.post(
     '/phones/:number/scan',
     withBody(scan, async (request, qr) => {
-      const { account } = phoneOf(request)
+      const { account } = livePhoneOf(request)
       return request.json(companionView(await linkByQr(context, pairings, account, qr)))
     }),
   )
   app.post(
     '/phones/:number/enter-code',
     withBody(enterCode, async (request, { code }) => {
-      const { account } = phoneOf(request)
+      const { account } = livePhoneOf(request)
       return request.json(companionView(await linkByCode(context, pairings, account, code)))
+    }),
+  )
+  app.post(
+    '/phones/:number/power',
+    withBody(power, (request, { on }) => {
+      const phone = phoneOf(request)
+      phone.switch(on)
+      return request.json(viewOf(phone.account))
     }),
   )
   app.delete('/phones/:number/devices', (request) => {
@@ -167,7 +186,7 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
   app.post(
     '/phones/:number/messages',
     withBody(newMessage, async (request, { to, text, addressing }) => {
-      const phone = phoneOf(request)
+      const phone = livePhoneOf(request)
       const contact = phones.contact(to)
       // Today's WhatsApp addresses chats by LID unless it has to do otherwise.
       const chosen = addressing ?? 'lid'
@@ -178,7 +197,7 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
   app.post(
     '/phones/:number/read',
     withBody(read, async (request, { chat }) => {
-      const phone = phoneOf(request)
+      const phone = livePhoneOf(request)
       return request.json({ read: await phone.markRead(phones.contact(chat)) })
     }),
   )

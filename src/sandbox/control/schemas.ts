@@ -37,6 +37,8 @@ export const messagesQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).default(Number.POSITIVE_INFINITY),
 })
 
+export const power = z.strictObject({ on: z.boolean() })
+
 export const read = z.strictObject({ chat: id })
 
 export const fault = z.discriminatedUnion('kind', [

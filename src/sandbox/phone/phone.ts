@@ -23,6 +23,9 @@ export interface Phone extends PhonePort {
   sendText(to: Account, text: string, addressing: Addressing): Promise<ChatMessage>
   /** Sends read receipts for what was received in a chat and not read; resolves with how many. */
   markRead(chat: Account): Promise<number>
+  readonly isOn: boolean
+  /** Switched off it takes nothing in and does nothing: what it gets waits, and comes when it is on again. */
+  switch(on: boolean): void
   /** Resolves when everything that was delivered so far is worked off. */
   idle(): Promise<void>
 }
@@ -33,6 +36,8 @@ const retriesMax = 5
 const retriesRememberedMax = 10_000
 /** Receipts that are kept of one message. */
 const receiptsMax = 100
+/** Stanzas that wait for a phone which is off; later ones are lost. */
+const waitingMax = 100_000
 /** Sent messages that a phone can encrypt again. */
 const resendableMax = 10_000
 const registrationIdMax = 16_380
@@ -56,6 +61,8 @@ export const createPhone = (context: Context, account: Account, scope: string): 
   const sent = new Map<string, Sent>()
   const retries = new Map<string, number>()
   const verified = new Set<string>()
+  let isOn = true
+  let waiting: Node[] = []
   const signal = createSignalEngine({
     identity: account.identity,
     signedPreKey: entropy.keyPair(`phone ${account.number} signed pre-key`),
@@ -280,13 +287,26 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     }
   }
 
+  const deliver = (stanza: Node): void => {
+    if (isOn) void inOrder(() => onStanza(stanza))
+    else if (waiting.length < waitingMax) waiting.push(stanza)
+  }
+
   return {
     account,
     log,
-    takeBundle: () => signal.takeBundle(),
-    deliver(stanza) {
-      void inOrder(() => onStanza(stanza))
+    get isOn() {
+      return isOn
     },
+    switch(on) {
+      isOn = on
+      if (!on) return
+      const late = waiting
+      waiting = []
+      for (const stanza of late) deliver(stanza)
+    },
+    takeBundle: () => signal.takeBundle(),
+    deliver,
     startInitialSync(companion) {
       void inOrder(async () => {
         for (const content of initialSyncMessages(context, account, log)) await sendPeer(companion, content)
