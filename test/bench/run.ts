@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { api } from './api.ts'
 import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
+import { mainJob } from './main-job.ts'
+import { send } from './send.ts'
 
-const benchmarks: readonly Benchmark[] = [api]
+const benchmarks: readonly Benchmark[] = [mainJob, send, api]
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3

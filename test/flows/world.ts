@@ -100,6 +100,10 @@ export class World {
     return world
   }
 
+  get sandboxPid(): number {
+    return this.sandbox.child.pid ?? 0
+  }
+
   get environment(): Record<string, string> {
     return { ...this.settings, DATA_DIR: this.dataDir }
   }

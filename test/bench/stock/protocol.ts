@@ -1,0 +1,43 @@
+/** What the benchmark and the process of the stock client say to each other over IPC. */
+
+export interface SendOrder {
+  readonly account: string
+  /** A JID. */
+  readonly to: string
+  readonly count: number
+  readonly inFlight: number
+}
+
+export type Order =
+  /** Opens an account until WhatsApp says that it is open; a QR that is shown meanwhile comes as `qr`. */
+  | { readonly kind: 'open'; readonly account: string }
+  /** Closes the socket of an account, without logging out. */
+  | { readonly kind: 'close'; readonly account: string }
+  /** Sends texts on all these accounts at once, each with so many in flight; a send ends with the server's ack. */
+  | { readonly kind: 'send'; readonly orders: readonly SendOrder[] }
+  /** Waits until so many messages have been decoded since the process started, in all accounts; gives the number. */
+  | { readonly kind: 'received'; readonly count: number }
+  /** Runs the garbage collector. */
+  | { readonly kind: 'collect' }
+
+export interface SendResult {
+  /** From the call of `sendMessage` to the server's ack, of each message. */
+  readonly latenciesMs: readonly number[]
+  readonly elapsedMs: number
+}
+
+export type Call = { readonly id: number } & Order
+
+export type Reply =
+  | { readonly kind: 'qr'; readonly account: string; readonly text: string }
+  | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: string }
+
+/** How the process is started: the only argument of client.ts, as JSON. */
+export interface ClientSetup {
+  readonly url: string
+  /** Hex. */
+  readonly noiseRootKey: string
+  /** The file of the SQLite key store; null keeps the keys in memory. */
+  readonly file: string | null
+}
