@@ -4,8 +4,9 @@ import type { Faults } from './faults.ts'
 import type { Log } from './log.ts'
 import type { KeyBundle } from './protocol/key-bundle.ts'
 import type { Node } from './protocol/node.ts'
-import type { Account, Companion } from './state/account.ts'
+import type { Account, Companion, Device } from './state/account.ts'
 import type { Directory } from './state/directory.ts'
+import type { Groups } from './state/groups.ts'
 import type { Counters } from './stats.ts'
 
 /** A phone as the server sees it. */
@@ -14,6 +15,11 @@ export interface PhonePort {
   deliver(stanza: Node): void
   /** Its public keys for a stranger, with a one-time key that was not given to anyone before. */
   takeBundle(): KeyBundle
+  /**
+   * Another phone's sender key for a group. Phones of one sandbox hand them to each other: between them there is no wire,
+   * and a session for each pair would cost far more than it proves.
+   */
+  learnSenderKey(group: string, sender: Device, distribution: Uint8Array): void
   /** Shares its app state key and its history with a companion that logged in for the first time. */
   startInitialSync(companion: Companion): void
 }
@@ -27,6 +33,7 @@ export interface Context {
   /** By JID; companions that were unlinked stay. */
   readonly loginsByCompanion: Map<string, number>
   readonly directory: Directory
+  readonly groups: Groups
   readonly faults: Faults
   phone(account: Account): PhonePort
   nowSeconds(): number

@@ -3,6 +3,7 @@ import { SandboxError } from './errors.ts'
 import { createPhone, type Phone } from './phone/phone.ts'
 import { parseJid } from './protocol/jid.ts'
 import type { Account } from './state/account.ts'
+import type { Chat } from './state/groups.ts'
 
 /** The simulated phones, by number. */
 export interface Phones {
@@ -14,6 +15,8 @@ export interface Phones {
   of(account: Account): Phone
   /** @throws SandboxError 422 when nobody on this network has this number or JID */
   contact(numberOrJid: string): Account
+  /** @throws SandboxError 422 when it is neither a group nor a contact */
+  chat(numberOrJid: string): Chat
 }
 
 const numberForm = /^\d{5,15}$/
@@ -38,6 +41,14 @@ export const createPhones = (context: Context, scope: string): Phones => {
       throw new SandboxError(404, `there is no phone ${number}, add it by POST /phones`)
     return phone
   }
+  const contact = (numberOrJid: string): Account => {
+    const isJid = numberOrJid.includes('@')
+    const account = isJid
+      ? context.directory.find(parseJid(numberOrJid))
+      : context.directory.accounts.get(normalizeNumber(numberOrJid))
+    if (account !== undefined) return account
+    throw new SandboxError(422, `${numberOrJid} is not on this network, add a phone for it by POST /phones`)
+  }
   return {
     get all() {
       return [...byNumber.values()]
@@ -56,13 +67,7 @@ export const createPhones = (context: Context, scope: string): Phones => {
     },
     get,
     of: (account) => get(account.number),
-    contact(numberOrJid) {
-      const isJid = numberOrJid.includes('@')
-      const account = isJid
-        ? context.directory.find(parseJid(numberOrJid))
-        : context.directory.accounts.get(normalizeNumber(numberOrJid))
-      if (account !== undefined) return account
-      throw new SandboxError(422, `${numberOrJid} is not on this network, add a phone for it by POST /phones`)
-    },
+    contact,
+    chat: (numberOrJid) => context.groups.find(numberOrJid) ?? contact(numberOrJid),
   }
 }

@@ -16,6 +16,7 @@ import { createPhones } from './phones.ts'
 import { createPairings } from './session/pairings.ts'
 import { createSockets } from './sockets.ts'
 import { createDirectory } from './state/directory.ts'
+import { createGroups } from './state/groups.ts'
 import { createCounters } from './stats.ts'
 import { createNoiseIdentity } from './wire/certificates.ts'
 import { frameMaxBytes } from './wire/frames.ts'
@@ -79,6 +80,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     counters: createCounters(),
     loginsByCompanion: new Map(),
     directory: createDirectory(entropy),
+    groups: createGroups(entropy),
     faults: createFaults(),
     phone: (account) => phones.of(account),
     nowSeconds: () => Math.floor(clock.now() / secondMs),

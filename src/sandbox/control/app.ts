@@ -12,7 +12,9 @@ import { unlinkCompanion } from '../session/companion.ts'
 import type { Pairings } from '../session/pairings.ts'
 import type { Sockets } from '../sockets.ts'
 import { type Account, type Companion, jidOf } from '../state/account.ts'
+import { isGroup } from '../state/groups.ts'
 import { causeFault } from './fault-command.ts'
+import { serveGroups } from './groups.ts'
 import { servePage } from './page.ts'
 import { problem } from './problem.ts'
 import {
@@ -60,11 +62,13 @@ const accountView = (account: Account): object => ({
   companions: [...account.companions.values()].map(companionView),
 })
 
+const jidOfName = (name: string): string => (name.includes('@') ? name : `${name}@s.whatsapp.net`)
+
 const messageView = (message: ChatMessage): object => ({
   id: message.id,
-  from: `${message.sender}@s.whatsapp.net`,
-  to: `${message.recipient}@s.whatsapp.net`,
-  chat: `${message.chat}@s.whatsapp.net`,
+  from: jidOfName(message.sender),
+  to: jidOfName(message.recipient),
+  chat: jidOfName(message.chat),
   text: message.text,
   type: message.type,
   timestamp: message.timestamp,
@@ -176,6 +180,8 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     return request.json({ unlinked: companions.length })
   })
 
+  serveGroups(app, { context, phones, withBody })
+
   const messages = async (request: Request): Promise<Response> => {
     const phone = phoneOf(request)
     await phone.idle()
@@ -187,10 +193,11 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     '/phones/:number/messages',
     withBody(newMessage, async (request, { to, text, addressing }) => {
       const phone = livePhoneOf(request)
-      const contact = phones.contact(to)
+      const chat = phones.chat(to)
       // Today's WhatsApp addresses chats by LID unless it has to do otherwise.
-      const chosen = addressing ?? 'lid'
-      const message = await phone.sendText(contact, text, chosen)
+      const message = isGroup(chat)
+        ? await phone.sendGroupText(chat, text)
+        : await phone.sendText(chat, text, addressing ?? 'lid')
       return request.json({ id: message.id }, 201)
     }),
   )
@@ -198,7 +205,7 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     '/phones/:number/read',
     withBody(read, async (request, { chat }) => {
       const phone = livePhoneOf(request)
-      return request.json({ read: await phone.markRead(phones.contact(chat)) })
+      return request.json({ read: await phone.markRead(phones.chat(chat)) })
     }),
   )
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SandboxError } from '../errors.ts'
+import { groupMembersMax } from '../state/groups.ts'
 
 const textMaxChars = 65_536
 const nameMaxChars = 100
@@ -31,6 +32,21 @@ export const newMessage = z.strictObject({
   text: z.string().min(1).max(textMaxChars),
   addressing: z.enum(['pn', 'lid']).optional(),
 })
+
+const people = z.array(id).max(groupMembersMax - 1)
+
+/** `owner` and `members` are numbers or JIDs of phones; the owner is a member. */
+export const newGroup = z.strictObject({
+  subject: z.string().trim().min(1).max(nameMaxChars),
+  owner: id,
+  members: people,
+  addressing: z.enum(['pn', 'lid']).default('lid'),
+})
+
+/** Who comes and who goes. `by` did it, the owner unless it says otherwise. */
+export const groupChange = z
+  .strictObject({ add: people.default([]), remove: people.default([]), by: id.optional() })
+  .refine(({ add, remove }) => add.length + remove.length > 0, 'say whom to add or to remove')
 
 /** Without a limit all messages are listed, with one the newest. */
 export const messagesQuery = z.strictObject({

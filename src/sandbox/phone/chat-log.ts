@@ -10,12 +10,12 @@ interface ReceiptOfDevice {
   readonly at: number
 }
 
-/** A message as a phone shows it. Accounts are named by their number. */
+/** A message as a phone shows it. Accounts are named by their number, groups by their JID. */
 export interface ChatMessage {
   readonly id: string
   readonly sender: string
   readonly recipient: string
-  /** The other side. */
+  /** The other side, or the group. */
   readonly chat: string
   readonly text: string
   /** `text`, or what else it is: `image`, `reaction`, `protocol`… */
@@ -34,6 +34,8 @@ export interface ChatLog {
   find(chat: string, sender: string, id: string): ChatMessage | undefined
 }
 
+/** Receipts that are kept of one message. */
+export const receiptsMax = 100
 /** A phone forgets its oldest messages beyond this. */
 const messagesMax = 100_000
 /** How many are dropped at once, so that dropping is rare. */

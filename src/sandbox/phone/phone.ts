@@ -10,9 +10,12 @@ import { retryReceipt } from '../protocol/stanzas.ts'
 import { takeBundle } from '../session/bundles.ts'
 import { routeMessage, routeReceipt } from '../session/router.ts'
 import { type Account, type Device, devicesOf, isSameDevice, jidOf } from '../state/account.ts'
-import { advance, type ChatLog, type ChatMessage, createChatLog } from './chat-log.ts'
+import { type Chat, chatName, type Group, isGroup } from '../state/groups.ts'
+import { advance, type ChatLog, type ChatMessage, createChatLog, receiptsMax } from './chat-log.ts'
 import { describeContent } from './content.ts'
+import { createGroupChat } from './group-chat.ts'
 import { initialSyncMessages } from './initial-sync.ts'
+import { createSenderKeys } from './sender-keys.ts'
 import { createSignalEngine } from './signal.ts'
 
 /** A simulated phone: device 0 of its account, with Signal sessions of its own. */
@@ -21,8 +24,10 @@ export interface Phone extends PhonePort {
   readonly log: ChatLog
   /** Sends a text to all devices of the recipient and to its own companions; resolves when the server took it. */
   sendText(to: Account, text: string, addressing: Addressing): Promise<ChatMessage>
+  /** Sends a text to a group that the phone is in; resolves when the server took it. */
+  sendGroupText(group: Group, text: string): Promise<ChatMessage>
   /** Sends read receipts for what was received in a chat and not read; resolves with how many. */
-  markRead(chat: Account): Promise<number>
+  markRead(chat: Chat): Promise<number>
   readonly isOn: boolean
   /** Switched off it takes nothing in and does nothing: what it gets waits, and comes when it is on again. */
   switch(on: boolean): void
@@ -34,8 +39,6 @@ export interface Phone extends PhonePort {
 const retriesMax = 5
 /** Messages whose retries are counted; then the oldest are forgotten. */
 const retriesRememberedMax = 10_000
-/** Receipts that are kept of one message. */
-const receiptsMax = 100
 /** Stanzas that wait for a phone which is off; later ones are lost. */
 const waitingMax = 100_000
 /** Sent messages that a phone can encrypt again. */
@@ -46,10 +49,12 @@ const secondMs = 1000
 
 interface Sent {
   readonly content: proto.IMessage
-  readonly chat: Account
+  readonly chat: Chat
   readonly isPeer: boolean
   resends: number
 }
+
+type GroupKey = proto.Message.ISenderKeyDistributionMessage
 
 const addressOf = ({ account, device }: Device): string => `${account.number}:${device}`
 
@@ -70,6 +75,7 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       (entropy.bytes(`phone ${account.number} registration`, 2).readUInt16BE() % registrationIdMax) + 1,
     scope: `${scope} ${account.number}`,
   })
+  const senderKeys = createSenderKeys(entropy, account.number)
 
   const newMessageId = (): string =>
     entropy.next(`phone ${account.number} message`, messageIdBytes).toString('hex').toUpperCase()
@@ -89,20 +95,33 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     return element('enc', { v: '2', type, ...attrs }, ciphertext)
   }
 
-  const remember = (id: string, content: proto.IMessage, chat: Account, isPeer: boolean): void => {
+  const remember = (id: string, content: proto.IMessage, chat: Chat, isPeer = false): void => {
     sent.set(id, { content, chat, isPeer, resends: 0 })
     const [oldest] = sent.keys()
     if (sent.size > resendableMax && oldest !== undefined) sent.delete(oldest)
   }
 
-  const forOwnDevice = (content: proto.IMessage, chat: Account, addressing: Addressing): proto.IMessage => ({
-    deviceSentMessage: { destinationJid: jidOf(chat, 0, addressing), message: content },
+  const chatJid = (chat: Chat, addressing: Addressing): string =>
+    isGroup(chat) ? chat.jid : jidOf(chat, 0, addressing)
+
+  const forOwnDevice = (content: proto.IMessage, chat: Chat, addressing: Addressing): proto.IMessage => ({
+    deviceSentMessage: { destinationJid: chatJid(chat, addressing), message: content },
+  })
+
+  const groupChat = createGroupChat({
+    context,
+    account,
+    log,
+    senderKeys,
+    newMessageId,
+    remember,
+    encryptFor: (device, content) => encryptFor(device, content),
   })
 
   const sendTextNow = async (to: Account, text: string, addressing: Addressing): Promise<ChatMessage> => {
     const id = newMessageId()
     const content: proto.IMessage = { conversation: text }
-    remember(id, content, to, false)
+    remember(id, content, to)
     const recipients: Node[] = []
     for (const device of new Set([...devicesOf(to), ...devicesOf(account)])) {
       if (isSameDevice(device, self)) continue
@@ -154,6 +173,11 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     return isValid
   }
 
+  const learnKey = (from: Device, { groupId, axolotlSenderKeyDistributionMessage }: GroupKey): void => {
+    if (typeof groupId !== 'string' || !axolotlSenderKeyDistributionMessage) return
+    senderKeys.learn(groupId, addressOf(from), axolotlSenderKeyDistributionMessage)
+  }
+
   const decrypt = async (stanza: Node, from: Device): Promise<proto.IMessage> => {
     const content: proto.IMessage = {}
     const parts = children(stanza, 'enc')
@@ -162,8 +186,14 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       const type = attr(enc, 'type') ?? ''
       const ciphertext = bytesOf(enc) ?? Buffer.alloc(0)
       if (type === 'pkmsg' && !isSenderProven(stanza, from)) throw new Error('device identity not proven')
-      const padded = await signal.decrypt(addressOf(from), type, ciphertext)
-      Object.assign(content, proto.Message.decode(unpadRandomMax16(padded)))
+      const padded =
+        type === 'skmsg'
+          ? senderKeys.decrypt(attr(stanza, 'from') ?? '', addressOf(from), ciphertext)
+          : await signal.decrypt(addressOf(from), type, ciphertext)
+      const part = proto.Message.decode(unpadRandomMax16(padded))
+      const key = (part.deviceSentMessage?.message ?? part).senderKeyDistributionMessage
+      if (key) learnKey(from, key)
+      Object.assign(content, part)
     }
     return content
   }
@@ -177,17 +207,24 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     counters.retryReceiptsFromPhones++
     const bundle = signal.takeBundle()
     const { id = '', t = '', from = '' } = stanza.attrs
-    const message = { id, t, to: from, recipient: attr(stanza, 'recipient'), count }
+    const message = {
+      id,
+      t,
+      to: from,
+      recipient: attr(stanza, 'recipient'),
+      participant: attr(stanza, 'participant'),
+      count,
+    }
     routeReceipt(context, self, retryReceipt(message, bundle.registrationId, bundleKeys(bundle)))
   }
 
-  const show = (stanza: Node, content: proto.IMessage, from: Account, chat: Account): void => {
+  const show = (stanza: Node, content: proto.IMessage, from: Account, chat: Chat): void => {
     const isOwn = from === account
     const shown: ChatMessage = {
       id: stanza.attrs['id'] ?? '',
       sender: from.number,
-      recipient: isOwn ? chat.number : account.number,
-      chat: chat.number,
+      recipient: isOwn || isGroup(chat) ? chatName(chat) : account.number,
+      chat: chatName(chat),
       ...describeContent(content),
       timestamp: Number(stanza.attrs['t']) * secondMs,
       status: isOwn ? 'sent' : 'received',
@@ -197,10 +234,11 @@ export const createPhone = (context: Context, account: Account, scope: string): 
   }
 
   const onMessage = async (stanza: Node): Promise<void> => {
-    const fromJid = parseJid(attr(stanza, 'from'))
-    const from = context.directory.findDevice(fromJid)
+    const group = context.groups.find(attr(stanza, 'from'))
+    const participant = attr(stanza, 'participant')
+    const from = context.directory.findDevice(participant ?? attr(stanza, 'from'))
     const id = attr(stanza, 'id')
-    if (fromJid === undefined || from === undefined || id === undefined) return
+    if (from === undefined || id === undefined) return
     const name = `${addressOf(from)} ${id}`
     let content: proto.IMessage
     try {
@@ -219,10 +257,11 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       return routeReceipt(context, self, element('receipt', { id, to, type: 'peer_msg' }))
     }
     const inside = content.deviceSentMessage
-    const chat = isOwn ? context.directory.find(inside?.destinationJid ?? recipient) : from.account
+    const person = isOwn ? context.directory.find(inside?.destinationJid ?? recipient) : from.account
+    const chat = group ?? person
     if (chat !== undefined) show(stanza, isOwn ? (inside?.message ?? content) : content, from.account, chat)
     const type = isOwn ? 'sender' : undefined
-    routeReceipt(context, self, element('receipt', { id, to, recipient, type }))
+    routeReceipt(context, self, element('receipt', { id, to, participant, recipient, type }))
   }
 
   const resend = async (receipt: Node, from: Device, addressing: Addressing): Promise<void> => {
@@ -235,28 +274,51 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     await signal.startSession(addressOf(from), bundle)
     const isOwn = from.account === account
     const { chat, isPeer } = message
-    const content = isOwn && !isPeer ? forOwnDevice(message.content, chat, addressing) : message.content
+    const group = isGroup(chat) ? chat : undefined
+    const again = group === undefined ? message.content : groupChat.withKey(group, message.content)
+    const content = isOwn && !isPeer ? forOwnDevice(again, chat, addressing) : again
     const [retry] = children(receipt, 'retry')
     const count = (retry === undefined ? undefined : attr(retry, 'count')) ?? '1'
     const enc = await encryptFor(from, content, { count })
     if (enc === undefined) return
     counters.resentByPhones++
-    const attrs = {
-      id,
-      to: jidOf(from.account, from.device, addressing),
-      type: 'text',
-      device_fanout: 'false',
-      recipient: isOwn && !isPeer ? jidOf(chat, 0, addressing) : undefined,
-      category: isPeer ? 'peer' : undefined,
-    }
+    const device = jidOf(from.account, from.device, addressing)
+    const attrs =
+      group === undefined
+        ? {
+            id,
+            to: device,
+            type: 'text',
+            device_fanout: 'false',
+            recipient: isOwn && !isPeer ? chatJid(chat, addressing) : undefined,
+            category: isPeer ? 'peer' : undefined,
+          }
+        : { id, to: group.jid, participant: device, type: 'text', addressing_mode: group.addressing }
     routeMessage(context, self, element('message', attrs, [enc]))
   }
 
+  const sendReadReceipt = (chat: Chat, sender: string, messages: readonly ChatMessage[]): void => {
+    const [first, ...rest] = messages
+    const author = context.directory.accounts.get(sender)
+    const attrs = {
+      id: first?.id,
+      to: chatJid(chat, 'lid'),
+      participant: isGroup(chat) && author !== undefined ? jidOf(author, 0, chat.addressing) : undefined,
+      type: 'read',
+      t: String(context.nowSeconds()),
+    }
+    const list = rest.map(({ id }) => element('item', { id }))
+    const content = list.length === 0 ? undefined : [element('list', {}, list)]
+    routeReceipt(context, self, element('receipt', attrs, content))
+  }
+
   const onReceipt = async (receipt: Node): Promise<void> => {
-    const fromJid = parseJid(attr(receipt, 'from'))
+    const type = attr(receipt, 'type') ?? 'delivery'
+    const group = context.groups.find(attr(receipt, 'from'))
+    if (group !== undefined && type !== 'retry') return groupChat.onReceipt(group, receipt)
+    const fromJid = parseJid(attr(receipt, 'participant') ?? attr(receipt, 'from'))
     const from = context.directory.findDevice(fromJid)
     if (fromJid === undefined || from === undefined) return
-    const type = attr(receipt, 'type') ?? 'delivery'
     if (type === 'retry') return resend(receipt, from, addressingOf(fromJid))
     const isOwn = from.account === account
     const chat = isOwn ? context.directory.find(attr(receipt, 'recipient')) : from.account
@@ -277,6 +339,7 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     try {
       if (stanza.tag === 'message') await onMessage(stanza)
       else if (stanza.tag === 'receipt') await onReceipt(stanza)
+      else if (stanza.tag === 'notification') groupChat.onChange(stanza)
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown'
       context.log(
@@ -306,6 +369,7 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       for (const stanza of late) deliver(stanza)
     },
     takeBundle: () => signal.takeBundle(),
+    learnSenderKey: (group, sender, distribution) => senderKeys.learn(group, addressOf(sender), distribution),
     deliver,
     startInitialSync(companion) {
       void inOrder(async () => {
@@ -313,23 +377,16 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       })
     },
     sendText: (to, text, addressing) => inOrder(() => sendTextNow(to, text, addressing)),
+    sendGroupText: (group, text) => inOrder(() => groupChat.sendText(group, text)),
     markRead: (chat) =>
       inOrder(() => {
         const unread = log.messages.filter(
-          (message) => message.chat === chat.number && message.status === 'received',
+          (message) => message.chat === chatName(chat) && message.status === 'received',
         )
-        const [first, ...rest] = unread
-        if (first === undefined) return 0
         for (const message of unread) message.status = 'read'
-        const list = rest.map(({ id }) => element('item', { id }))
-        const attrs = {
-          id: first.id,
-          to: jidOf(chat, 0, 'lid'),
-          type: 'read',
-          t: String(context.nowSeconds()),
+        for (const [sender, messages] of Map.groupBy(unread, (message) => message.sender)) {
+          sendReadReceipt(chat, sender, messages)
         }
-        const content = list.length === 0 ? undefined : [element('list', {}, list)]
-        routeReceipt(context, self, element('receipt', attrs, content))
         return unread.length
       }),
     idle: () => inOrder(() => undefined),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Device, jidOf } from '../state/account.ts'
 import type { Addressing } from './jid.ts'
 import { attr, children, element, type Node } from './node.ts'
 
@@ -42,6 +43,36 @@ export const deliveredMessage = (sent: Node, enc: Node, delivery: Delivery): Nod
       ...(chat === undefined ? {} : { recipient: chat.jid, [`peer_recipient_${other}`]: chat.alt }),
     },
     [enc, ...children(sent).filter((part) => passedParts.has(part.tag))],
+  )
+}
+
+/** A message in a group, as one device of a member gets it. */
+export const groupMessage = (
+  sent: Node,
+  parts: readonly Node[],
+  delivery: {
+    readonly id: string
+    readonly t: number
+    readonly group: string
+    readonly addressing: Addressing
+    readonly from: Device
+  },
+): Node => {
+  const { id, t, group, addressing, from } = delivery
+  const other = addressing === 'lid' ? 'pn' : 'lid'
+  return element(
+    'message',
+    {
+      from: group,
+      id,
+      t: String(t),
+      notify: from.account.name,
+      ...Object.fromEntries(passedAttributes.map((name) => [name, attr(sent, name)])),
+      participant: jidOf(from.account, from.device, addressing),
+      [`participant_${other}`]: jidOf(from.account, 0, other),
+      addressing_mode: addressing,
+    },
+    [...parts, ...children(sent).filter((part) => passedParts.has(part.tag))],
   )
 }
 

@@ -103,12 +103,29 @@ export const ack = (
   })
 
 export const retryReceipt = (
-  message: { id: string; t: string; to: string; recipient?: string | undefined; count: number },
+  message: {
+    id: string
+    t: string
+    to: string
+    recipient: string | undefined
+    participant: string | undefined
+    count: number
+  },
   registrationId: number,
   keys: Node,
 ): Node =>
-  element('receipt', { id: message.id, type: 'retry', to: message.to, recipient: message.recipient }, [
-    element('retry', { v: '1', count: String(message.count), id: message.id, t: message.t }),
-    element('registration', {}, uint(registrationId, 4)),
-    keys,
-  ])
+  element(
+    'receipt',
+    {
+      id: message.id,
+      type: 'retry',
+      to: message.to,
+      recipient: message.recipient,
+      participant: message.participant,
+    },
+    [
+      element('retry', { v: '1', count: String(message.count), id: message.id, t: message.t }),
+      element('registration', {}, uint(registrationId, 4)),
+      keys,
+    ],
+  )

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { groupServer, parseJid } from '../protocol/jid.ts'
+import { parseJid } from '../protocol/jid.ts'
 import {
   bundleMissing,
   bundleUser,
@@ -12,6 +12,7 @@ import { attr, child, children, element, type Node, uint } from '../protocol/nod
 import type { Companion } from '../state/account.ts'
 import { answerAppState } from './app-state.ts'
 import { takeBundle } from './bundles.ts'
+import { answerGroups } from './group-iq.ts'
 import type { IqAnswer } from './iq-answer.ts'
 import { answerUsync } from './usync.ts'
 
@@ -22,7 +23,7 @@ const ok = (...content: Node[]): IqAnswer =>
 const badRequest: IqAnswer = { kind: 'error', code: 400, text: 'bad-request' }
 const notFound: IqAnswer = { kind: 'error', code: 404, text: 'item-not-found' }
 const notAcceptable: IqAnswer = { kind: 'error', code: 406, text: 'not-acceptable' }
-const notImplemented: IqAnswer = { kind: 'error', code: 501, text: 'feature-not-implemented' }
+const notImplemented = { kind: 'error', code: 501, text: 'feature-not-implemented' } as const
 
 const bundleFor = (context: Context, jid: string): Node => {
   const device = context.directory.findDevice(jid)
@@ -192,8 +193,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   'get w:mex': getMex,
   'get w:p': () => ok(),
   'set urn:xmpp:whatsapp:dirty': () => ok(),
-  'get w:g2': (_context, _companion, iq) =>
-    parseJid(attr(iq, 'to'))?.server === groupServer ? notFound : ok(element('groups')),
+  'get w:g2': answerGroups,
   'get w:profile:picture': () => notFound,
   'set status': () => ok(),
   'get disappearing_mode': () => ok(element('disappearing_mode', { duration: '0', t: '0' })),
@@ -208,7 +208,7 @@ export const answerIq = (context: Context, companion: Companion, iq: Node): IqAn
   if (name === 'w:stats') return ok()
   const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined
   const answer = handler === undefined ? notImplemented : handler(context, companion, iq)
-  if (answer === notImplemented) {
+  if (answer.kind === 'error' && answer.code === notImplemented.code) {
     context.counters.unknownIqs++
     context.log('debug', { xmlns, type: attr(iq, 'type'), child: children(iq)[0]?.tag }, 'unknown iq')
   }

@@ -1,37 +1,14 @@
 import type { Context } from '../context.ts'
-import { addressingOf, type Jid, groupServer, parseJid } from '../protocol/jid.ts'
+import { addressingOf, type Jid, parseJid } from '../protocol/jid.ts'
 import { deliveredMessage, participantHash, recipientsOf } from '../protocol/message.ts'
 import { attr, children, element, type Node, receiptIds } from '../protocol/node.ts'
 import { type Account, type Device, devicesOf, isSameDevice, jidOf } from '../state/account.ts'
-
-/** What the server says to a message: taken, or refused with a code. */
-export interface Verdict {
-  readonly t: number
-  readonly error?: number
-  /** Set when the message did not go to all devices that should have it. */
-  readonly phash?: string
-}
+import { deliver } from './deliver.ts'
+import { routeGroupMessage, routeGroupReceipt } from './group-router.ts'
+import type { Verdict } from './verdict.ts'
 
 const badRequest = 400
 const notFound = 404
-
-/** Hands a stanza to a device: at once to a phone, by its mailbox to a companion. */
-const deliver = (context: Context, to: Device, stanza: Node): void => {
-  if (to.device === 0) {
-    if (stanza.tag === 'message') context.counters.messagesToPhones++
-    context.phone(to.account).deliver(stanza)
-    return
-  }
-  const companion = context.directory.companion(to)
-  if (companion === undefined) return
-  companion.mailbox.put(stanza)
-  if (stanza.tag !== 'message') return
-  context.counters.messagesToCompanions++
-  if (context.faults.consume('duplicate', companion) !== undefined) {
-    context.counters.messagesToCompanions++
-    companion.mailbox.put(stanza)
-  }
-}
 
 const isPartOf = (device: Device, ...accounts: Account[]): boolean => accounts.includes(device.account)
 
@@ -47,8 +24,10 @@ export const routeMessage = (context: Context, from: Device, sent: Node): Verdic
   const id = attr(sent, 'id')
   const to = parseJid(attr(sent, 'to'))
   if (id === undefined || to === undefined) return { t, error: badRequest }
+  const group = context.groups.find(attr(sent, 'to'))
+  if (group !== undefined) return routeGroupMessage(context, from, sent, group)
   const account = context.directory.find(to)
-  if (to.server === groupServer || account === undefined) return { t, error: notFound }
+  if (account === undefined) return { t, error: notFound }
 
   const addressing = addressingOf(to)
   const alt = addressing === 'lid' ? 'pn' : 'lid'
@@ -113,6 +92,8 @@ export const routeReceipt = (context: Context, from: Device, receipt: Node): voi
   const to = parseJid(attr(receipt, 'to'))
   if (to === undefined || receiptIds(receipt).length === 0) return
   if (type !== undefined && privateReceipts.has(type)) return
+  const group = context.groups.find(attr(receipt, 'to'))
+  if (group !== undefined) return routeGroupReceipt(context, from, receipt, group)
   if (type === 'retry') {
     const device = context.directory.findDevice(to)
     const recipient = attr(receipt, 'recipient')
@@ -145,12 +126,17 @@ export const routeChatstate = (context: Context, from: Device, chatstate: Node):
   context.phone(account).deliver(stanza)
 }
 
-/** Tells everyone who talks to an account that a device came or went, so that they do not use an old list. */
+/** Everyone who talks to an account or is in a group with it, and itself. */
+const listenersOf = (context: Context, account: Account): Set<Account> => {
+  const peers = [...account.peers].flatMap((number) => context.directory.accounts.get(number) ?? [])
+  return new Set([account, ...peers, ...context.groups.of(account).flatMap(({ members }) => [...members])])
+}
+
+/** Tells them that a device came or went, so that they do not use an old list. */
 export const announceDevice = (context: Context, device: Device, change: 'add' | 'remove'): void => {
   const { account } = device
-  const listeners = [account.number, ...account.peers].map((number) => context.directory.accounts.get(number))
-  for (const listener of listeners) {
-    for (const companion of listener?.companions.values() ?? []) {
+  for (const listener of listenersOf(context, account)) {
+    for (const companion of listener.companions.values()) {
       if (isSameDevice(companion, device)) continue
       for (const addressing of ['pn', 'lid'] as const) {
         companion.mailbox.put(

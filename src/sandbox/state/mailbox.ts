@@ -62,6 +62,12 @@ const isCounterpart = (stanza: Node, jidText: string | undefined): boolean => {
   return [stanza.attrs['from'], stanza.attrs['recipient']].some((jid) => parseJid(jid)?.user === user)
 }
 
+/** Two members may use one id; a confirmation that names no member means either. */
+const isParticipant = (stanza: Node, confirmation: Node): boolean => {
+  const participant = attr(confirmation, 'participant')
+  return participant === undefined || participant === stanza.attrs['participant']
+}
+
 export const createMailbox = ({
   counters,
   holdMs = defaultHoldMs,
@@ -101,7 +107,8 @@ export const createMailbox = ({
   const findMessage = (id: string, confirmation: Node): Entry | undefined => {
     const found = [...(byName.get(nameOf('message', id)) ?? [])].filter((entry) => entry.written)
     const to = attr(confirmation, 'to') ?? attr(confirmation, 'recipient')
-    return found.find((entry) => isCounterpart(entry.stanza, to)) ?? found[0]
+    const fitting = found.filter(({ stanza }) => isCounterpart(stanza, to))
+    return fitting.find(({ stanza }) => isParticipant(stanza, confirmation)) ?? fitting[0] ?? found[0]
   }
 
   const leave = (): void => {
@@ -158,6 +165,7 @@ export const createMailbox = ({
         const { attrs } = entry.stanza
         const sameType = tag === 'message' || type === undefined || type === attrs['type']
         if (!sameType || (to !== undefined && to !== attrs['from'])) continue
+        if (!isParticipant(entry.stanza, confirmation)) continue
         return remove(entry)
       }
     },

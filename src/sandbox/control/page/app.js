@@ -6,10 +6,12 @@ const messagesMax = 500
 const pictureSideMaxPixels = 2000
 
 const byId = (id) => document.getElementById(id)
-const numberOf = (jid) => jid.split('@')[0]
+/** A person's number; a group keeps its JID. */
+const numberOf = (jid) => (jid.endsWith('@g.us') ? jid : jid.split('@')[0])
 
-/** @type {{ phone: string | undefined, chat: string | undefined, phones: object[], messages: object[] }} */
-const state = { phone: undefined, chat: undefined, phones: [], messages: [] }
+/** @type {{ phone: string | undefined, chat: string | undefined, phones: object[], groups: object[],
+ *   messages: object[] }} */
+const state = { phone: undefined, chat: undefined, phones: [], groups: [], messages: [] }
 
 const element = (tag, props = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), props)
@@ -43,7 +45,10 @@ const draw = (part, shown, make) => {
   part.replaceChildren(...make())
 }
 
-const nameOf = (number) => state.phones.find((phone) => phone.number === number)?.name ?? number
+const nameOf = (chat) =>
+  state.phones.find(({ number }) => number === chat)?.name ??
+  state.groups.find(({ jid }) => jid === chat)?.subject ??
+  chat
 
 const drawPhones = () => {
   const { phones, phone } = state
@@ -60,12 +65,12 @@ const drawPhones = () => {
         return element('li', {}, button)
       }),
   )
-  const options = phones.filter(({ number }) => number !== phone)
-  draw(
-    byId('contacts'),
-    options.map(({ number, name }) => [number, name]),
-    () => options.map(({ number, name }) => element('option', { value: number, label: name })),
-  )
+  const contacts = phones.filter(({ number }) => number !== phone).map(({ number, name }) => [number, name])
+  const groups = state.groups
+    .filter(({ members }) => members.some(({ number }) => number === phone))
+    .map(({ jid, subject }) => [jid, subject])
+  const options = [...contacts, ...groups]
+  draw(byId('contacts'), options, () => options.map(([value, label]) => element('option', { value, label })))
   const device = byId('fault').elements.device
   draw(
     device,
@@ -130,7 +135,8 @@ const drawChats = () => {
           const time = new Date(timestamp).toLocaleTimeString()
           const body = type === 'text' ? text : `${type} ${text}`
           const row = element('li', { className: isOwn ? 'own' : '' }, body)
-          row.append(element('small', {}, isOwn ? `${time} · ${status}` : time))
+          const author = state.chat.endsWith('@g.us') ? `${nameOf(numberOf(from))} · ` : ''
+          row.append(element('small', {}, isOwn ? `${time} · ${status}` : `${author}${time}`))
           return row
         }),
   )
@@ -169,10 +175,10 @@ const drawServer = (stats, faults) => {
 
 const refresh = async () => {
   try {
-    const [phones, stats, faults] = await Promise.all(
-      ['/phones', '/stats', '/faults'].map((path) => call('GET', path)),
+    const [phones, groups, stats, faults] = await Promise.all(
+      ['/phones', '/groups', '/stats', '/faults'].map((path) => call('GET', path)),
     )
-    state.phones = phones
+    Object.assign(state, { phones, groups })
     if (!phones.some(({ number }) => number === state.phone)) state.phone = phones[0]?.number
     state.messages =
       state.phone === undefined
@@ -250,7 +256,7 @@ onSubmit('code', 'said', 'Entering…', async ({ code }, form) => {
 onSubmit('send', 'said', 'Sending…', async ({ to, text }) => {
   await call('POST', phonePath('messages'), { to: to.value, text: text.value })
   text.value = ''
-  state.chat = to.value.replaceAll(/[^\d]/g, '')
+  state.chat = to.value.endsWith('@g.us') ? to.value : to.value.replaceAll(/[^\d]/g, '')
   return ''
 })
 

@@ -1,0 +1,99 @@
+import { type Account, jidOf } from '../state/account.ts'
+import type { Group } from '../state/groups.ts'
+import { attr, children, element, type Node } from './node.ts'
+import { notification } from './stanzas.ts'
+
+/** A member as the group's metadata names it: by the group's addressing, with the other name beside it. */
+const participant = (group: Group, account: Account, role?: string): Node =>
+  element('participant', {
+    jid: jidOf(account, 0, group.addressing),
+    ...(group.addressing === 'lid' ? { phone_number: jidOf(account) } : { lid: jidOf(account, 0, 'lid') }),
+    type: role,
+  })
+
+/** A group as `<iq xmlns="w:g2">` answers with it. */
+export const groupNode = (group: Group): Node => {
+  const { jid, subject, addressing, owner, createdAtSeconds, members } = group
+  const ownerJid = jidOf(owner, 0, addressing)
+  return element(
+    'group',
+    {
+      id: jid.split('@')[0],
+      subject,
+      s_t: String(createdAtSeconds),
+      s_o: ownerJid,
+      creation: String(createdAtSeconds),
+      creator: ownerJid,
+      creator_pn: addressing === 'lid' ? jidOf(owner) : undefined,
+      addressing_mode: addressing,
+      size: String(members.size),
+    },
+    [...members].map((member) => participant(group, member, member === owner ? 'superadmin' : undefined)),
+  )
+}
+
+export type GroupChange =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'add' | 'remove'; readonly accounts: readonly Account[] }
+
+/** Tells a member that a group was made or who came and went. `by` did it; somebody who left did it himself. */
+export const groupNotification = (
+  group: Group,
+  change: GroupChange,
+  by: Account,
+  stanza: { readonly id: string; readonly t: number },
+): Node => {
+  const content =
+    change.kind === 'create'
+      ? element('create', { type: 'new' }, [groupNode(group)])
+      : element(
+          change.kind,
+          {},
+          change.accounts.map((account) => participant(group, account)),
+        )
+  return notification(
+    {
+      ...stanza,
+      type: 'w:gp2',
+      from: group.jid,
+      participant: jidOf(by, 0, group.addressing),
+      ...(group.addressing === 'lid' ? { participant_pn: jidOf(by) } : {}),
+      notify: by.name,
+    },
+    [content],
+  )
+}
+
+export interface GroupReceipt {
+  readonly group: Group
+  readonly id: string
+  readonly type: string | undefined
+  /** The bare JIDs of those who sent it, in the group's addressing, with the time in seconds. */
+  readonly users: readonly { readonly jid: string; readonly t: string }[]
+}
+
+/**
+ * Receipts of members for one message. The server gives several that came together as one stanza, with a list
+ * (whatsmeow, receipt.go `handleGroupedReceipt`).
+ */
+export const groupReceipt = ({ group, id, type, users }: GroupReceipt): Node => {
+  const [first] = users
+  const attrs = { from: group.jid, id, type, t: first?.t }
+  if (users.length === 1) return element('receipt', { ...attrs, participant: first?.jid })
+  return element('receipt', attrs, [
+    element(
+      'participants',
+      { key: id },
+      users.map((user) => element('user', user)),
+    ),
+  ])
+}
+
+/** Who a receipt in a group is from: its participant, or those of its list. */
+export const receiptUsers = (receipt: Node): { readonly jid: string; readonly t: string }[] => {
+  const own = { jid: attr(receipt, 'participant'), t: attr(receipt, 't') }
+  const listed = children(receipt, 'participants').flatMap((list) =>
+    children(list, 'user').map((user) => ({ jid: attr(user, 'jid'), t: attr(user, 't') })),
+  )
+  return [own, ...listed].flatMap(({ jid, t }) => (jid === undefined ? [] : [{ jid, t: t ?? '0' }]))
+}

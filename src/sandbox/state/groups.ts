@@ -1,0 +1,61 @@
+import type { Entropy } from '../entropy.ts'
+import { type Addressing, groupServer, parseJid } from '../protocol/jid.ts'
+import type { Account } from './account.ts'
+
+/** A group chat. Its members are accounts; each device of each member gets what is written in it. */
+export interface Group {
+  readonly jid: string
+  readonly subject: string
+  /** How the group names its members. Today's WhatsApp makes groups that name them by LID. */
+  readonly addressing: Addressing
+  readonly owner: Account
+  readonly createdAtSeconds: number
+  readonly members: Set<Account>
+}
+
+/** Where a message is shown: with a person or in a group. */
+export type Chat = Account | Group
+
+export const isGroup = (chat: Chat): chat is Group => 'members' in chat
+
+/** What a chat is called in the log of a phone: a number, or a group's JID. */
+export const chatName = (chat: Chat): string => (isGroup(chat) ? chat.jid : chat.number)
+
+export interface Groups {
+  readonly all: readonly Group[]
+  create(group: Omit<Group, 'jid' | 'members'> & { readonly members: readonly Account[] }): Group
+  /** By its JID; undefined when there is no such group. */
+  find(jid: string | undefined): Group | undefined
+  of(account: Account): Group[]
+}
+
+/** As many as WhatsApp allows. */
+export const groupMembersMax = 1024
+export const groupsMax = 1000
+
+const idBytes = 8
+const idDigits = 15
+const idPrefix = '120'
+
+export const createGroups = (entropy: Entropy): Groups => {
+  const byJid = new Map<string, Group>()
+  const newJid = (): string => {
+    const digits = entropy.next('group', idBytes).readBigUInt64BE() % 10n ** BigInt(idDigits)
+    const jid = `${idPrefix}${String(digits).padStart(idDigits, '0')}@${groupServer}`
+    return byJid.has(jid) ? newJid() : jid
+  }
+  return {
+    get all() {
+      return [...byJid.values()]
+    },
+    create(parts) {
+      const group: Group = { ...parts, jid: newJid(), members: new Set([parts.owner, ...parts.members]) }
+      byJid.set(group.jid, group)
+      return group
+    },
+    find(jid) {
+      return parseJid(jid)?.server === groupServer ? byJid.get(jid ?? '') : undefined
+    },
+    of: (account) => [...byJid.values()].filter(({ members }) => members.has(account)),
+  }
+}
