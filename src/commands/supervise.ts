@@ -38,6 +38,7 @@ export const supervise = ({ args, env, log, onUsageError }: SuperviseOptions): S
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         env: { ...environment(), ...env },
       })
+      log.info({ child: name, childPid: child.pid }, 'child process started')
       const [code, signal]: unknown[] = await once(child, 'exit').catch((error: unknown) => [
         null,
         String(error),

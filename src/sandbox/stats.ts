@@ -8,6 +8,8 @@ export interface Counters {
   logins: number
   loginsRefused: number
   messagesFromCompanions: number
+  /** Of those, the ones under an id that the companion had used before, among its newest. */
+  repeatsFromCompanions: number
   messagesToCompanions: number
   messagesFromPhones: number
   messagesToPhones: number
@@ -45,6 +47,7 @@ export const createCounters = (): Counters => ({
   logins: 0,
   loginsRefused: 0,
   messagesFromCompanions: 0,
+  repeatsFromCompanions: 0,
   messagesToCompanions: 0,
   messagesFromPhones: 0,
   messagesToPhones: 0,

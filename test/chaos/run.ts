@@ -1,14 +1,15 @@
 /**
- * `npm run test:chaos [-- NAME...] [--short] [--seed N]`: runs the scenarios, all when none is named, prints a table of
- * each, and exits with 1 when an invariant was violated. With a seed that a run printed, its choices come again; the
- * timing of the machine does not.
+ * `npm run test:chaos [-- NAME...] [--short] [--seed N] [--cycles N]`: runs the scenarios, all when none is named, prints
+ * a table of each, and exits with 1 when an invariant was violated. With a seed that a run printed, its choices come
+ * again; the timing of the machine does not.
  */
 import { parseArgs } from 'node:util'
 import { crossing } from './crossing.ts'
 import { seededRandom } from './random.ts'
+import { kills, killsWithFaults } from './kills.ts'
 import type { Report, Scenario } from './scenario.ts'
 
-const scenarios: readonly Scenario[] = [crossing]
+const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing]
 
 const seedMax = 2 ** 32 - 1
 
@@ -25,17 +26,20 @@ const printReport = ({ checks, facts }: Report): void => {
 
 const usage = (problem: string): never => {
   console.error(`error: ${problem}`)
-  console.error('usage: npm run test:chaos [-- NAME... [--short] [--seed N]]')
+  console.error('usage: npm run test:chaos [-- NAME... [--short] [--seed N] [--cycles N]]')
   for (const { name, title } of scenarios) console.error(`  ${name.padEnd(12)}${title}`)
   process.exit(2)
 }
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { short: { type: 'boolean' }, seed: { type: 'string' } },
+  options: { short: { type: 'boolean' }, seed: { type: 'string' }, cycles: { type: 'string' } },
 })
 const seed = values.seed === undefined ? Math.floor(Math.random() * seedMax) : Number(values.seed)
 if (!Number.isInteger(seed) || seed < 0 || seed > seedMax) usage(`--seed is an integer from 0 to ${seedMax}`)
+const cycles = values.cycles === undefined ? undefined : Number(values.cycles)
+if (cycles !== undefined && (!Number.isInteger(cycles) || cycles < 1))
+  usage('--cycles is a whole number from 1')
 const unknown = positionals.find((name) => !scenarios.some((scenario) => scenario.name === name))
 if (unknown !== undefined) usage(`there is no scenario ${unknown}`)
 const chosen =
@@ -51,6 +55,7 @@ for (const scenario of chosen) {
     const report = await scenario.run({
       scale,
       seed,
+      ...(cycles === undefined ? {} : { cycles }),
       random: seededRandom(seed).fork(scenario.name),
       print: (line) => console.log(`        ${line}`),
     })

@@ -23,6 +23,8 @@ export interface Run {
   /** `short` is a part of `npm test`: half a minute at most. `full` is the proof. */
   readonly scale: 'short' | 'full'
   readonly seed: number
+  /** How often to do what the scenario does, in place of what its scale says. */
+  readonly cycles?: number
   readonly random: SeededRandom
   /** One line of progress. */
   readonly print: (line: string) => void

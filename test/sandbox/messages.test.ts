@@ -98,6 +98,8 @@ describe('from a companion', () => {
     })
     const messages = await controlOf(sandbox).messages(bobNumber)
     expect(messages.filter((message) => message.id === id)).toHaveLength(1)
+    const after = await controlOf(sandbox).stats()
+    expect(after['repeatsFromCompanions']).toBe((before['repeatsFromCompanions'] ?? 0) + 1)
   })
 
   test('a phone that is off gets it once it is on again, and does nothing meanwhile', async () => {

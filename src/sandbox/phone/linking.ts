@@ -63,6 +63,7 @@ const addCompanion = (
     platform: registration.platform,
     linkedAt: context.clock.now(),
     logins: 0,
+    sentIds: new Set(),
     hasInitialSync: false,
     session: undefined,
   }

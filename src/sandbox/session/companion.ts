@@ -23,6 +23,9 @@ export const unlinkCompanion = (context: Context, companion: Companion): void =>
   context.log('info', { companion: jidOf(account, device) }, 'companion unlinked')
 }
 
+/** Ids of a companion that are remembered, to tell its repeats. */
+const sentIdsMax = 10_000
+
 /** A logged-in companion on its socket. A companion that was logged in on another one is replaced there. */
 export const startCompanionSession = (
   context: Context,
@@ -33,8 +36,17 @@ export const startCompanionSession = (
   const { counters, faults } = context
   const send = (stanza: Node): void => connection.send(stanza)
 
+  const countRepeat = (id: string): void => {
+    const { sentIds } = companion
+    if (sentIds.delete(id)) counters.repeatsFromCompanions++
+    sentIds.add(id)
+    const [oldest] = sentIds
+    if (sentIds.size > sentIdsMax && oldest !== undefined) sentIds.delete(oldest)
+  }
+
   const onMessage = (message: Node): void => {
     counters.messagesFromCompanions++
+    countRepeat(attr(message, 'id') ?? '')
     const nack = faults.consume('nack', companion)
     if (nack !== undefined) {
       counters.nacksSent++

@@ -17,6 +17,8 @@ export interface Companion {
   /** ms since 1970. */
   readonly linkedAt: number
   logins: number
+  /** Ids of its newest messages, oldest first. */
+  readonly sentIds: Set<string>
   /** The phone has shared its keys and history with it. */
   hasInitialSync: boolean
   /** The socket that is logged in as this companion now. */
