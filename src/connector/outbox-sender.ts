@@ -2,7 +2,7 @@ import type { Origin } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { partyJid } from '../domain/jid.ts'
-import { afterAttempt, type AttemptOutcome } from '../domain/outbox.ts'
+import { afterAttempt, type AttemptOutcome, dueAheadMaxMs } from '../domain/outbox.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
@@ -84,7 +84,7 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
       if (limit <= 0 || !isHeld()) return undefined
       const due = await outbox.nextDue(deviceId)
       if (due === null) return undefined
-      if (due > now) return due - now
+      if (due > now && due <= now + dueAheadMaxMs) return due - now
       const claimed = await outbox.claim(lease, { deviceId, limit }, origin(), now)
       for (const message of claimed) {
         const run = attempt(message)

@@ -30,6 +30,8 @@ export const attemptsMax = 10
 export const ageMaxMs = 24 * 60 * 60 * 1000
 const retryBaseMs = 1_000
 const retryMaxMs = 60_000
+/** Nothing waits longer: a time that lies further ahead was set before the wall clock was put back, and has come. */
+export const dueAheadMaxMs = retryMaxMs
 
 /**
  * Codes of a refused message that may pass on a second try: 479, the recipient's device list was stale; 429, too

@@ -144,7 +144,8 @@ export interface OutboxStore {
   ): Promise<Enqueued>
   /**
    * Claims the oldest due message of each chat that has none in flight, at most `limit`, and marks them `sending`:
-   * messages to one chat leave in the order of acceptance.
+   * messages to one chat leave in the order of acceptance. One whose time lies more than `dueAheadMaxMs` ahead is due:
+   * the wall clock was put back since.
    */
   claim(
     lease: Lease,
@@ -183,7 +184,7 @@ export interface OutboxStore {
   ): Promise<Message | undefined>
   /** Gives a message up by `onCancel`: no more attempts. Undefined when the outbox has no such message. */
   cancel(messageId: string, origin: Origin, now: number): Promise<Message | undefined>
-  /** When the next queued message of the device is due, in ms; null when there is none. */
+  /** When the next queued message of the device is due, as it was written; null when there is none. */
   nextDue(deviceId: string): Promise<number | null>
 }
 

@@ -144,6 +144,14 @@ describe('the outbox sender', () => {
     await until(async () => (await messageOf(store, 'm0')).error?.code === 'unknown_outcome')
   })
 
+  it('does not wait for the hour that a clock was put back by', async () => {
+    const { run, accept, sends, clock } = await createWorld()
+    await accept(1)
+    clock.wall -= 3_600 * second
+    run()
+    await until(() => sends.length === 1)
+  })
+
   it('does not send what was accepted for another account', async () => {
     const { run, accept, sends, store } = await createWorld({ ownAddress: '490000000000@s.whatsapp.net' })
     await accept(1)

@@ -2,11 +2,11 @@
  * The order of the outbox: which message may be claimed next. Of each chat only the oldest open message can be due,
  * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes.
  */
-import { and, asc, eq, getTableColumns, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
 import { partyJid } from '../../domain/jid.ts'
 import type { Lease } from '../../domain/lease.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
-import type { OutboxState } from '../../domain/outbox.ts'
+import { dueAheadMaxMs, type OutboxState } from '../../domain/outbox.ts'
 import { messageColumns, toMessage } from './message-rows.ts'
 import { messages, outbox } from './schema.ts'
 import { assign, everyColumn, param, type Db } from './statements.ts'
@@ -31,7 +31,7 @@ export const createOutboxQueue = (db: Db) => {
     .select({ message: messageColumns, content: messages.content, row: getTableColumns(outbox) })
     .from(outbox)
     .innerJoin(messages, eq(messages.id, outbox.messageId))
-    .where(and(ofDevice, lte(outbox.dueAt, param('now'))))
+    .where(and(ofDevice, gt(outbox.dueAt, param('from')), lte(outbox.dueAt, param('until'))))
     .orderBy(asc(outbox.dueAt), asc(outbox.seq))
     .limit(param('limit'))
     .prepare()
@@ -166,10 +166,14 @@ export const createOutboxQueue = (db: Db) => {
     },
 
     /** The messages that may be claimed, longest due first. */
-    due: (deviceId: string, now: number, limit: number) =>
-      selectDue
-        .all({ deviceId, now, limit })
-        .map(({ message, content, row }) => ({ message: toMessage(message), content, row })),
+    due: (deviceId: string, now: number, limit: number) => {
+      const due = selectDue.all({ deviceId, from: Number.MIN_SAFE_INTEGER, until: now, limit })
+      if (due.length < limit) {
+        const range = { from: now + dueAheadMaxMs, until: Number.MAX_SAFE_INTEGER }
+        due.push(...selectDue.all({ deviceId, ...range, limit: limit - due.length }))
+      }
+      return due.map(({ message, content, row }) => ({ message: toMessage(message), content, row }))
+    },
 
     take: (row: OutboxRow, attempts: number, { owner, epoch }: Lease, now: number): void => {
       update.run({

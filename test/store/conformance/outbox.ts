@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors.ts'
 import { StaleLeaseError } from '../../../src/domain/lease.ts'
+import { dueAheadMaxMs } from '../../../src/domain/outbox.ts'
 import {
   admitAll,
   alice,
@@ -151,6 +152,17 @@ export const describeOutbox = (open: OpenStores): void => {
       expect(await world.other.outbox.nextDue(deviceId)).toBe(t0 + second)
       expect(await claim(world.store, world.lease, t0 + second)).toEqual(['A1'])
       expect(await world.other.outbox.nextDue(deviceId)).toBeNull()
+    })
+
+    it('a message waits for its retry no longer though the clock is put back meanwhile', async () => {
+      await enqueue(world.store, 'A1')
+      await enqueue(world.store, 'B1', { chat: bob })
+      await claim(world.store, world.lease)
+      await world.store.outbox.record(world.lease, 'A1', retryAt(t0 + dueAheadMaxMs), origin, t0)
+      await world.store.outbox.record(world.lease, 'B1', retryAt(t0 + second), origin, t0)
+      expect(await claim(world.store, world.lease)).toEqual([])
+      expect(await claim(world.store, world.lease, t0 - second)).toEqual(['A1'])
+      expect(await claim(world.store, world.lease, t0 - 3_600 * second)).toEqual(['B1'])
     })
 
     it('a stale epoch cannot claim', async () => {
