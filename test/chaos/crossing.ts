@@ -15,7 +15,8 @@ const accounts = [
   { device: 'red', number: '15557000001' },
   { device: 'blue', number: '15557000002' },
 ] as const
-const arriveMaxMs = 60_000
+/** A round in which nothing arrives for so long is stuck. */
+const stillMaxMs = 60_000
 
 interface Wanted {
   readonly outbound: Map<string, string[]>
@@ -94,39 +95,52 @@ const missing = (wanted: readonly string[], seen: readonly string[]): string[] =
 const surplus = (wanted: readonly string[], seen: readonly string[]): number =>
   seen.length - seen.filter((text, at) => wanted.includes(text) && seen.indexOf(text) === at).length
 
+const shown = async (world: World, stranger: string): Promise<string[]> =>
+  (await world.phoneMessages(stranger))
+    .map(({ text }) => text)
+    .filter((text) => accounts.some(({ device }) => text.startsWith(`${device} to `)))
+
+const stored = (world: World, device: string): string[] =>
+  world
+    .query<{ text: string | null }>(
+      "select text from v_messages where device_id = ? and direction = 'inbound'",
+      device,
+    )
+    .map(({ text }) => text ?? '')
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
+
+const lostOf = async (world: World, { outbound, inbound }: Wanted): Promise<{ out: number; in: number }> => ({
+  out: sum(
+    await Promise.all([...outbound].map(async ([who, t]) => missing(t, await shown(world, who)).length)),
+  ),
+  in: sum([...inbound].map(([device, t]) => missing(t, stored(world, device)).length)),
+})
+
+/** Waits until everything has arrived, or nothing more arrives. */
+const settle = async (world: World, wanted: Wanted): Promise<void> => {
+  for (let left = Number.POSITIVE_INFINITY; left > 0; ) {
+    const before = left
+    const progress = eventually(
+      'more arrives',
+      async () => {
+        const lost = await lostOf(world, wanted)
+        left = lost.out + lost.in
+        return left < before
+      },
+      stillMaxMs,
+    )
+    if ((await progress.catch(() => undefined)) === undefined) return
+  }
+}
+
 const judge = async (world: World, wanted: Wanted, written: number): Promise<Report> => {
-  const shown = async (stranger: string): Promise<string[]> =>
-    (await world.phoneMessages(stranger))
-      .map(({ text }) => text)
-      .filter((text) => accounts.some(({ device }) => text.startsWith(`${device} to `)))
-  const stored = (device: string): string[] =>
-    world
-      .query<{ text: string | null }>(
-        "select text from v_messages where device_id = ? and direction = 'inbound'",
-        device,
-      )
-      .map(({ text }) => text ?? '')
-  const gone = async (): Promise<{ out: string[]; in: string[] }> => ({
-    out: (
-      await Promise.all([...wanted.outbound].map(async ([who, texts]) => missing(texts, await shown(who))))
-    ).flat(),
-    in: [...wanted.inbound].flatMap(([device, texts]) => missing(texts, stored(device))),
-  })
-  await eventually(
-    'all have arrived',
-    async () => {
-      const lost = await gone()
-      return lost.out.length + lost.in.length === 0
-    },
-    arriveMaxMs,
-  ).catch(() => undefined)
-  const lost = await gone()
+  const lost = await lostOf(world, wanted)
   const outSurplus = await Promise.all(
-    [...wanted.outbound].map(async ([who, texts]) => surplus(texts, await shown(who))),
+    [...wanted.outbound].map(async ([who, texts]) => surplus(texts, await shown(world, who))),
   )
-  const inSurplus = [...wanted.inbound].map(([device, texts]) => surplus(texts, stored(device)))
+  const inSurplus = [...wanted.inbound].map(([device, texts]) => surplus(texts, stored(world, device)))
   const stats = await world.stats()
-  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
   return {
     checks: [
       atLeast(
@@ -134,8 +148,8 @@ const judge = async (world: World, wanted: Wanted, written: number): Promise<Rep
         written,
         [...wanted.outbound, ...wanted.inbound].flatMap(([, t]) => t).length,
       ),
-      exactly('messages that the strangers did not get', 0, lost.out.length),
-      exactly('messages that were not stored', 0, lost.in.length),
+      exactly('messages that the strangers did not get', 0, lost.out),
+      exactly('messages that were not stored', 0, lost.in),
       exactly('messages shown twice, or to the wrong stranger', 0, sum(outSurplus)),
       exactly("messages stored twice, or with the wrong account's device", 0, sum(inSurplus)),
       exactly(
@@ -164,6 +178,7 @@ export const crossing: Scenario = {
       for (let round = 0; round < rounds; round += 1) {
         const strangers = await newStrangers(world, round, count)
         await cross(world, run, { round, strangers, outEach, inEach }, wanted)
+        await settle(world, wanted)
       }
       return await judge(world, wanted, rounds * accounts.length * count * (outEach + inEach))
     } finally {
