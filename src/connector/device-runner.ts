@@ -113,6 +113,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         if (error instanceof StaleLeaseError) leaseLost()
         else dispatch({ kind: 'store_failed' })
       },
+      onLeaseLost: () => leaseLost(),
       underLease,
       log,
     })
@@ -120,6 +121,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   const sockets = createDeviceSocket({
     deviceId,
     lease,
+    mayWrite: () => !lost && isHeld(lease),
     whatsapp,
     logins,
     tell: (input, of) => dispatch(input, of),

@@ -11,6 +11,8 @@ import {
 export interface DeviceSocketOptions {
   readonly deviceId: string
   readonly lease: Lease
+  /** Is the lease held, at this moment? */
+  readonly mayWrite: () => boolean
   readonly whatsapp: WhatsApp
   /** Shared by all devices of the process: one turn is one socket on its way to be logged in, or to show a QR. */
   readonly logins: Turns
@@ -44,7 +46,7 @@ export interface DeviceSocket {
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const createDeviceSocket = (options: DeviceSocketOptions): DeviceSocket => {
-  const { deviceId, lease, whatsapp, logins, tell, listenerFor } = options
+  const { deviceId, lease, mayWrite, whatsapp, logins, tell, listenerFor } = options
   let attempt = 0
   let socket: WhatsAppSocket | undefined
   let turn: Turn | undefined
@@ -68,7 +70,7 @@ export const createDeviceSocket = (options: DeviceSocketOptions): DeviceSocket =
     async make() {
       const own = attempt
       try {
-        const opened = await whatsapp.open({ deviceId, lease, listener: listenerFor(own) })
+        const opened = await whatsapp.open({ deviceId, lease, mayWrite, listener: listenerFor(own) })
         if (own === attempt) socket = opened
         else opened.drop()
       } catch (error) {

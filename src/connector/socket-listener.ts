@@ -22,6 +22,7 @@ export interface SocketListenerOptions {
   readonly onJournaled: () => void
   /** A write of the socket itself failed; it is cut. */
   readonly onStoreFailed: (error: unknown) => void
+  readonly onLeaseLost: () => void
   /** Follows a write beside the state machine's queue, which may be the first to hear that the lease is gone. */
   readonly underLease: (write: Promise<unknown>) => Promise<void>
   readonly log: Log
@@ -68,6 +69,7 @@ export const createSocketListener = (options: SocketListenerOptions): SocketList
     },
     onDeaf: () => tell({ kind: 'deaf' }),
     onStoreFailed: options.onStoreFailed,
+    onLeaseLost: options.onLeaseLost,
     onClosed: (close) => tell({ kind: 'closed', close }),
   }
 }

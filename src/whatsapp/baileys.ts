@@ -28,6 +28,7 @@ import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
 import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
 import { StanzaTracker } from './stanzas.ts'
+import { createTransport } from './transport.ts'
 
 /** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
 export interface WhatsAppOptions {
@@ -75,7 +76,6 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     options.mediaCa === undefined
       ? {}
       : {
-          agent: new HttpsAgent({ ca: options.mediaCa }),
           fetchAgent: new HttpsAgent({ ca: options.mediaCa }),
           // Baileys hands `options` on to fetch, whose types do not know undici's dispatcher.
           options: { dispatcher: new Agent({ connect: { ca: options.mediaCa } }) } as unknown as NonNullable<
@@ -120,7 +120,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     }
   }
 
-  const open = async ({ deviceId, lease, listener }: OpenOptions): Promise<WhatsAppSocket> => {
+  const open = async ({ deviceId, lease, mayWrite, listener }: OpenOptions): Promise<WhatsAppSocket> => {
     const tracker = new StanzaTracker()
     const { promise: gone, resolve: setGone } = Promise.withResolvers<string>()
     let dropped = false
@@ -145,7 +145,9 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       dropped = true
       clearInterval(deafTimer)
       auth.close(new Error(why))
-      // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
+      if (!mayWrite())
+        transport.reset()
+        // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
       ;(sock?.ws as unknown as { socket: { terminate(): void } | null } | undefined)?.socket?.terminate()
       setGone(why)
       sock?.end(undefined).catch(() => undefined)
@@ -167,6 +169,16 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
         log.error({ device: deviceId, err: error }, 'credentials were not saved')
       }
     }
+    const transport = createTransport({
+      secure: options.url === undefined || new URL(options.url).protocol === 'wss:',
+      ...(options.mediaCa === undefined ? {} : { ca: options.mediaCa }),
+      mayWrite,
+      onRefused: () => {
+        if (dropped) return
+        drop('the lease was lost')
+        listener.onLeaseLost()
+      },
+    })
     const deafTimer = setInterval(() => {
       if (tracker.oldestWait(clock.monotonic()) > deafAfterMs) listener.onDeaf()
     }, deafCheckMs)
@@ -176,6 +188,8 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
 
     sock = makeWASocket({
       ...configOf(deviceId, auth, devices),
+      // Typed for https alone; the WebSocket library takes the one that its URL needs.
+      agent: transport.agent as HttpsAgent,
       makeSignalRepository: createSignalRepository({
         store: auth.signal,
         lock: auth.lock,

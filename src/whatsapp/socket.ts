@@ -34,6 +34,8 @@ export interface SocketListener {
   readonly onDeaf: () => void
   /** A write of credentials or keys failed; the socket has been cut already. */
   readonly onStoreFailed: (error: unknown) => void
+  /** A frame was refused, since the lease is not held any more; the socket has been cut already. */
+  readonly onLeaseLost: () => void
   /** The last word of a socket; it comes once. */
   readonly onClosed: (close: SocketClose) => void
 }
@@ -55,7 +57,7 @@ export interface WhatsAppSocket {
   requestPairingCode(phone: string): Promise<string>
   /** Tells WhatsApp to forget this device and waits for its answer. */
   unlink(timeoutMs: number): Promise<void>
-  /** Cuts the connection at once; nothing more is sent. `onClosed` does not come for it. */
+  /** Cuts the connection at once; nothing more is sent. Neither `onClosed` nor `onLeaseLost` comes for it. */
   drop(): void
 }
 
@@ -67,6 +69,8 @@ export class CorruptCredentialsError extends Error {
 export interface OpenOptions {
   readonly deviceId: string
   readonly lease: Lease
+  /** Is the lease held? Asked before each byte that leaves; a socket that may not write is cut without a flush. */
+  readonly mayWrite: () => boolean
   readonly listener: SocketListener
 }
 

@@ -31,7 +31,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
   const lease = await claimLease(store, clock.monotonic())
   const { log, lines } = keepLog()
-  const scripted = createSocket({ listener: {} as never, lease }, { obstinate: true })
+  const scripted = createSocket({ listener: {} as never, lease, mayWrite: () => true }, { obstinate: true })
   const lost: string[] = []
   const run = () => {
     const sender = startOutboxSender({

@@ -27,7 +27,7 @@ type Outgoing = Parameters<WhatsAppSocket['send']>[0]
 export const account: Account = { pn: self.pn ?? '', lid: self.lid, pushName: 'Ada' }
 
 export const createSocket = (
-  options: Pick<OpenOptions, 'listener' | 'lease'>,
+  options: Pick<OpenOptions, 'listener' | 'lease' | 'mayWrite'>,
   { obstinate = false } = {},
 ) => {
   const sends = callsOf<Outgoing, AttemptOutcome>()
@@ -52,6 +52,7 @@ export const createSocket = (
     socket,
     lease: options.lease,
     on: options.listener,
+    mayWrite: options.mayWrite,
     sends: sends.calls,
     probes: probes.calls,
     codes: codes.calls,
@@ -90,11 +91,11 @@ export const scriptWhatsApp = (script: Script = {}) => {
     /** How many lived when another was opened; one is one too many. */
     overlaps: 0,
   }
-  const open = ({ deviceId, lease, listener }: OpenOptions): Promise<WhatsAppSocket> => {
+  const open = ({ deviceId, lease, mayWrite, listener }: OpenOptions): Promise<WhatsAppSocket> => {
     const { promise, resolve, reject } = Promise.withResolvers<WhatsAppSocket>()
     if (sockets.some((other) => other.live && other.lease.name === lease.name)) state.overlaps += 1
     const finish = (): ScriptedSocket => {
-      const made = createSocket({ lease, listener }, script)
+      const made = createSocket({ lease, mayWrite, listener }, script)
       sockets.push(made)
       resolve(made.socket)
       return made

@@ -25,6 +25,7 @@ interface Hooks {
   commit: (write: () => Promise<void>, changes: KeyChanges, journal: JournalRow | null) => Promise<void>
   /** Runs before a receipt counts as written. */
   receipt: (receipt: Receipt) => Promise<void>
+  mayWrite: () => boolean
 }
 
 /** A device on our own adapter, with a store in memory and without the connector around it. */
@@ -39,6 +40,8 @@ export interface WireClient {
   readonly closes: SocketClose[]
   readonly sessionIds: ReadonlySet<string>
   readonly socket: WhatsAppSocket
+  /** Opens another socket, without waiting for what comes of it. */
+  open(): Promise<void>
   /** Logs in with the credentials that are stored; resolves when it is open. */
   login(): Promise<void>
   drop(): void
@@ -47,11 +50,16 @@ export interface WireClient {
   inbox(): Promise<readonly Message[]>
 }
 
-export const link = async (sandbox: Sandbox, number: string): Promise<WireClient> => {
+/** `way` is how to get to the sandbox, if it is not straight. */
+export const link = async (
+  sandbox: Sandbox,
+  number: string,
+  way: { readonly url?: string; readonly mediaCa?: string } = {},
+): Promise<WireClient> => {
   const memory = await memoryStore()
   const lease = await claimDevice(memory, deviceId)
   const sessionIds = new Set<string>()
-  const hooks: Hooks = { commit: (write) => write(), receipt: async () => undefined }
+  const hooks: Hooks = { commit: (write) => write(), receipt: async () => undefined, mayWrite: () => true }
   const store: Store = {
     ...memory,
     auth: {
@@ -68,6 +76,7 @@ export const link = async (sandbox: Sandbox, number: string): Promise<WireClient
     log: quiet,
     options: {
       url: sandbox.url,
+      ...way,
       noiseRootKey: Buffer.from(sandbox.noiseRootKey, 'hex'),
       keepAliveMs: 30_000,
     },
@@ -97,6 +106,7 @@ export const link = async (sandbox: Sandbox, number: string): Promise<WireClient
     onRestricted: ignore,
     onDeaf: () => events.push('deaf'),
     onStoreFailed: () => events.push('store failed'),
+    onLeaseLost: () => events.push('lease lost'),
     onClosed: (close) => {
       closes.push(close)
       events.push(`closed ${close.code}`)
@@ -105,7 +115,7 @@ export const link = async (sandbox: Sandbox, number: string): Promise<WireClient
   let socket: WhatsAppSocket | undefined
   const open = async (): Promise<void> => {
     socket?.drop()
-    socket = await whatsapp.open({ deviceId, lease, listener })
+    socket = await whatsapp.open({ deviceId, lease, mayWrite: () => hooks.mayWrite(), listener })
   }
   const client: WireClient = {
     number,
@@ -121,6 +131,7 @@ export const link = async (sandbox: Sandbox, number: string): Promise<WireClient
       if (socket === undefined) throw new Error('there is no socket yet')
       return socket
     },
+    open,
     async login() {
       events.length = 0
       await open()
