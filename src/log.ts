@@ -3,7 +3,7 @@ import pretty from 'pino-pretty'
 import type { Log, LogFormat, LogLevel } from './runtime/log.ts'
 
 /** Fields that must never reach a log, wherever somebody may put them. */
-const secretFields = [
+const secretFields: readonly string[] = [
   'qr',
   'qrCode',
   'text',
@@ -15,12 +15,37 @@ const secretFields = [
   'authorization',
 ]
 
+const censored = '[redacted]'
+
+const isSecret = (name: string): boolean => secretFields.includes(name)
+
+type Fields = Readonly<Record<string, unknown>>
+
+const hideMembers = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value
+  const secret = secretFields.filter((name) => Object.hasOwn(value, name))
+  return secret.length === 0
+    ? value
+    : { ...value, ...Object.fromEntries(secret.map((name) => [name, censored])) }
+}
+
+/** Hides secret fields, and those of the objects in fields. pino's own `redact` takes longer than all else of a line. */
+const redact = (fields: Fields): Record<string, unknown> => {
+  const shown: Record<string, unknown> = {}
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    // An error becomes an object, and is looked through, in its serializer.
+    shown[name] = isSecret(name) ? censored : value instanceof Error ? value : hideMembers(value)
+  }
+  return shown
+}
+
 const wrap = (logger: Logger): Log => ({
   debug: (fields, message) => logger.debug(fields, message),
   info: (fields, message) => logger.info(fields, message),
   warn: (fields, message) => logger.warn(fields, message),
   error: (fields, message) => logger.error(fields, message),
-  child: (fields) => wrap(logger.child({ ...fields })),
+  child: (fields) => wrap(logger.child(redact(fields))),
 })
 
 /** The root of all logs of a process: lines on standard output, synchronous so that the last one is not lost. */
@@ -29,8 +54,12 @@ export const createLog = (options: {
   readonly format: LogFormat
   readonly name: string
 }): Log => {
-  const redact = { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' }
-  const base = { level: options.level, base: { process: options.name, pid: process.pid }, redact }
+  const base = {
+    level: options.level,
+    base: { process: options.name, pid: process.pid },
+    formatters: { log: redact },
+    serializers: { err: (error: Error) => hideMembers(pino.stdSerializers.err(error)) },
+  }
   const stream =
     options.format === 'pretty'
       ? pretty({

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const logFile = fileURLToPath(new URL('../src/log.ts', import.meta.url))
+
+/** What a process writes that logs so. */
+const written = async (statements: string, format: 'json' | 'pretty' = 'json'): Promise<string> => {
+  const script = `
+    import { createLog } from ${JSON.stringify(logFile)}
+    const log = createLog({ level: 'info', format: '${format}', name: 'test' })
+    ${statements}`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+  return stdout
+}
+
+const secrets = `{
+  qr: 's3cret', qrCode: 's3cret', text: 's3cret', pairingCode: 's3cret', creds: { noiseKey: 's3cret' },
+  key: 's3cret', privateKey: Buffer.from('s3cret'), advSecretKey: 's3cret', authorization: 's3cret',
+}`
+
+test.each([
+  ['as fields', `log.info(${secrets}, 'line')`],
+  ['in an object', `log.info({ message: ${secrets} }, 'line')`],
+  ['on an error', `log.error({ err: Object.assign(new Error('broken'), ${secrets}) }, 'line')`],
+  ['as fields of a child', `log.child(${secrets}).warn({}, 'line')`],
+])('secrets %s are not written', async (_, statement) => {
+  const output = await written(statement)
+  const line = JSON.parse(output) as Record<string, unknown>
+  expect(line).toMatchObject({ process: 'test', msg: 'line' })
+  expect(output.match(/\[redacted\]/g)).toHaveLength(9)
+  expect(output).not.toContain('s3cret')
+  expect(output).not.toContain('"data":[115,')
+})
+
+test('all else is written as it is, in lines for people too', async () => {
+  const statement = `log.info({ device: 'a', left: 3, lease: { owner: 'c1' }, err: new Error('broken') }, 'line')`
+  expect(JSON.parse(await written(statement))).toMatchObject({
+    level: 30,
+    device: 'a',
+    left: 3,
+    lease: { owner: 'c1' },
+    err: { type: 'Error', message: 'broken', stack: expect.stringContaining('Error: broken') },
+  })
+  expect(await written(`log.warn({ text: 's3cret', left: 3 }, 'line')`, 'pretty')).toMatch(
+    /WARN.*line.*"text":"\[redacted\]".*"left":3/,
+  )
+})
+
+test('the last line before the end of a process is written', async () => {
+  expect(
+    await written(`log.info({}, 'first'); log.error({}, 'last'); process.exit(3)`).catch(
+      ({ stdout }) => stdout,
+    ),
+  ).toMatch(/"first".*\n.*"last".*\n$/)
+})
