@@ -1,4 +1,5 @@
 import { GatewayError } from '../domain/errors.ts'
+import { sha256Hex } from '../runtime/hash.ts'
 
 /** 1 to 255 visible ASCII characters. */
 const keyPattern = /^[\u0021-\u007e]{1,255}$/
@@ -15,7 +16,4 @@ export const checkIdempotencyKey = (key: string): string => {
 }
 
 /** SHA-256, as hex, of what makes two requests the same. */
-export const requestHash = async (parts: readonly string[]): Promise<string> => {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(parts)))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+export const requestHash = (parts: readonly string[]): string => sha256Hex(JSON.stringify(parts))

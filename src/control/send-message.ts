@@ -82,7 +82,7 @@ export const sendMessage = async (ctx: ControlContext, input: SendMessageInput):
       ? undefined
       : {
           key: checkIdempotencyKey(input.idempotencyKey),
-          requestHash: await requestHash(['text', deviceId, to, text]),
+          requestHash: requestHash(['text', deviceId, to, text]),
         }
   const whatsappId = ctx.newWhatsappId()
 

@@ -1,9 +1,8 @@
+import { randomText } from '../runtime/ids.ts'
+
 /** The prefix that WhatsApp Web gives the ids of its messages. */
 const prefix = '3EB0'
-const randomByteCount = 9
+const randomChars = 18
 
 /** A new WhatsApp message id, `3EB0` and 18 upper-case hex digits. */
-export const newWhatsappId = (): string => {
-  const bytes = crypto.getRandomValues(new Uint8Array(randomByteCount))
-  return prefix + Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join('')
-}
+export const newWhatsappId = (): string => prefix + randomText('0123456789ABCDEF', randomChars)

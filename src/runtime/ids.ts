@@ -1,16 +1,22 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 const crockford = '0123456789abcdefghjkmnpqrstvwxyz'
 const timeChars = 10
-const randomByteCount = 10
+const randomChars = 16
 
-const base32 = (bytes: Uint8Array): string => {
-  let bits = 0n
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte)
+/** Random bytes are fetched for many ids at once: a call costs more than the bytes. */
+const pool = new Uint8Array(8_192)
+let used = pool.length
+
+/** So many characters by chance, of an alphabet whose length is a power of two up to 256. */
+export const randomText = (alphabet: string, length: number): string => {
+  if (used + length > pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
   let text = ''
-  for (let left = Math.ceil((bytes.length * 8) / 5); left > 0; left--) {
-    text = crockford.charAt(Number(bits & 31n)) + text
-    bits >>= 5n
+  for (const end = used + length; used < end; used += 1) {
+    text += alphabet.charAt((pool[used] ?? 0) % alphabet.length)
   }
   return text
 }
@@ -24,5 +30,5 @@ export const newId = (prefix: string, now: number): string => {
   for (let left = timeChars, rest = now; left > 0; left--, rest = Math.floor(rest / 32)) {
     time = crockford.charAt(rest % 32) + time
   }
-  return `${prefix}_${time}${base32(randomBytes(randomByteCount))}`
+  return `${prefix}_${time}${randomText(crockford, randomChars)}`
 }
