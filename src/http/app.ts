@@ -1,10 +1,11 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { Hono } from 'hono'
 import type { ControlContext } from '../control/context.ts'
-import { GatewayError } from '../domain/errors.ts'
 import type { Log } from '../runtime/log.ts'
 import { pathOf, type AppEnv } from './env.ts'
-import { problemAnswer } from './problem.ts'
-import { requestLog } from './request-log.ts'
+import { OutcomeProblem } from './problem.ts'
+import { reply } from './reply.ts'
+import { answering } from './request-log.ts'
 import { routes } from './routes.ts'
 
 export interface AppDeps {
@@ -25,37 +26,52 @@ const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1'
 
 /** The HTTP API as a plain fetch handler. It keeps no state of its own: what it answers is in the store. */
 export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEnv> => {
+  const answer = answering(log, control.clock)
   const app = new OpenAPIHono<AppEnv>({ strict: false })
-  app.use(requestLog(log, control.clock))
+  // A second handler on a path, even for other methods only, would make each request pass through both.
+  const otherMethods = new Hono<AppEnv>({ strict: false })
 
   const methods = new Map([[openapiPath, ['GET']]])
   for (const { doc, handle } of routes) {
     const method = doc.method.toUpperCase()
     methods.set(doc.path, [...(methods.get(doc.path) ?? []), method])
     app.openAPIRegistry.registerPath(doc)
-    app.on(method, routerPath(doc.path), (c) =>
-      handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }),
+    app.on(
+      method,
+      routerPath(doc.path),
+      answer((c) =>
+        handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }),
+      ),
     )
   }
   const info = { title: 'WhatsApp API Gateway', version, description }
   let document: string | undefined
-  app.get(openapiPath, (c) => {
-    document ??= JSON.stringify(app.getOpenAPI31Document({ openapi: '3.1.0', info, servers: [{ url: '/' }] }))
-    return c.body(document, 200, { 'Content-Type': 'application/json' })
-  })
+  app.get(
+    openapiPath,
+    answer((c) => {
+      document ??= JSON.stringify(
+        app.getOpenAPI31Document({ openapi: '3.1.0', info, servers: [{ url: '/' }] }),
+      )
+      return reply(c, document, 'application/json')
+    }),
+  )
 
   for (const [path, known] of methods) {
     const allowed = known.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
-    app.all(routerPath(path), (c) => {
-      c.header('Allow', allowed)
-      throw new GatewayError('method_not_allowed', `${c.req.method} is not possible here; ${allowed} is`)
-    })
+    otherMethods.all(
+      routerPath(path),
+      answer((c) => {
+        const detail = `${c.req.method} is not possible here; ${allowed} is`
+        throw new OutcomeProblem('method_not_allowed', detail, { headers: { Allow: allowed } })
+      }),
+    )
   }
-  app.notFound((c) => {
-    const detail = `there is no route ${c.req.method} ${pathOf(c)}; ${openapiPath} lists all that there are`
-    c.error = new GatewayError('route_not_found', detail)
-    return problemAnswer(c, c.error)
-  })
-  app.onError((error, c) => problemAnswer(c, error))
+  otherMethods.notFound(
+    answer((c) => {
+      const detail = `there is no route ${c.req.method} ${pathOf(c)}; ${openapiPath} lists all that there are`
+      throw new OutcomeProblem('route_not_found', detail)
+    }),
+  )
+  app.notFound((c) => otherMethods.fetch(c.req.raw))
   return app
 }

@@ -3,12 +3,28 @@ import { GatewayError } from '../domain/errors.ts'
 /** A body may be 1 MiB long. */
 export const bodyBytesMax = 1_048_576
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 const tooLarge = (): GatewayError =>
   new GatewayError('body_too_large', `a body may be ${bodyBytesMax} bytes long`)
 
-/** Reads a body to its end, or refuses it as soon as it is too long, whatever its Content-Length says. */
+const brokenOff = (cause: unknown): GatewayError =>
+  new GatewayError('invalid_json', 'the body broke off', { cause })
+
+/** Of a body whose length is known and fits, all at once: a stream would cost more than the rest of the request. */
+const readWhole = async (request: Request): Promise<Uint8Array> => {
+  try {
+    return new Uint8Array(await request.arrayBuffer())
+  } catch (cause) {
+    throw brokenOff(cause)
+  }
+}
+
+/** Reads a body to its end, or refuses it as soon as it is too long. */
 const readBytes = async (request: Request): Promise<Uint8Array> => {
-  if (Number(request.headers.get('content-length') ?? 0) > bodyBytesMax) throw tooLarge()
+  const declared = request.headers.get('content-length')
+  if (Number(declared ?? 0) > bodyBytesMax) throw tooLarge()
+  if (declared !== null) return await readWhole(request)
   const chunks: Uint8Array[] = []
   let length = 0
   try {
@@ -18,7 +34,7 @@ const readBytes = async (request: Request): Promise<Uint8Array> => {
       chunks.push(chunk)
     }
   } catch (cause) {
-    throw new GatewayError('invalid_json', 'the body broke off', { cause })
+    throw brokenOff(cause)
   }
   if (length > bodyBytesMax) throw tooLarge()
   const bytes = new Uint8Array(length)
@@ -51,7 +67,7 @@ export const readJson = async (request: Request): Promise<unknown> => {
   if (bytes.length === 0) return undefined
   checkContentType(request.headers.get('content-type'))
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return JSON.parse(utf8.decode(bytes))
   } catch {
     throw new GatewayError('invalid_json', 'the body is not JSON in UTF-8')
   }

@@ -2,6 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { storeFailure } from '../control/store-failure.ts'
 import { GatewayError, type ErrorCode } from '../domain/errors.ts'
 import { pathOf, type RequestContext } from './env.ts'
+import { reply, type ReplyHeaders } from './reply.ts'
 import type { Problem } from './wire/problem.ts'
 
 /** Every kind of problem that an answer can name: the refusals of the gateway, and outcomes that are no success. */
@@ -52,14 +53,20 @@ export class OutcomeProblem extends Error {
   readonly code: ProblemCode
   /** The message that the problem is about. */
   readonly failed: Problem['message']
+  readonly headers: ReplyHeaders
   constructor(
     code: ProblemCode,
     detail: string,
-    { failed, cause }: { failed?: Problem['message']; cause?: unknown } = {},
+    {
+      failed,
+      headers = {},
+      cause,
+    }: { failed?: Problem['message']; headers?: ReplyHeaders; cause?: unknown } = {},
   ) {
     super(detail, { cause })
     this.code = code
     this.failed = failed
+    this.headers = headers
   }
 }
 
@@ -76,9 +83,9 @@ export const explain = (error: unknown): OutcomeProblem => {
 
 const problemType = (code: ProblemCode): string => `/problems/${code.replaceAll('_', '-')}`
 
-/** The answer of RFC 9457 to something thrown, with the guide's plain `error` beside its members. */
-export const problemAnswer = (c: RequestContext, error: unknown): Response => {
-  const { code, message: detail, failed } = explain(error)
+/** The answer of RFC 9457, with the guide's plain `error` beside its members. */
+export const problemAnswer = (c: RequestContext, problem: OutcomeProblem): Response => {
+  const { code, message: detail, failed, headers } = problem
   const { status, title, retryAfterSeconds } = problemKinds[code]
   const body: Problem = {
     type: problemType(code),
@@ -90,6 +97,9 @@ export const problemAnswer = (c: RequestContext, error: unknown): Response => {
     requestId: c.get('requestId'),
     ...(failed === undefined ? {} : { message: failed }),
   }
-  if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds))
-  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/problem+json' })
+  return reply(c, JSON.stringify(body), 'application/problem+json', {
+    status,
+    headers:
+      retryAfterSeconds === undefined ? headers : { ...headers, 'Retry-After': String(retryAfterSeconds) },
+  })
 }

@@ -1,9 +1,8 @@
-import type { MiddlewareHandler } from 'hono'
 import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
-import { pathOf, type AppEnv } from './env.ts'
-import { explain } from './problem.ts'
+import { pathOf, type RequestContext } from './env.ts'
+import { explain, problemAnswer, type OutcomeProblem } from './problem.ts'
 
 /** What a caller may name a request: it stands in logs, audit entries and headers. */
 const requestIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
@@ -12,34 +11,41 @@ const requestIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 const isProbe = (path: string): boolean => path === '/healthz' || path === '/readyz'
 
 /**
- * Gives each request its id (the caller's `X-Request-Id` when that is sane), the headers that all answers have, and
- * one line in the log.
+ * What stands around each handler: gives the request its id (the caller's `X-Request-Id` when that is sane), answers
+ * what it throws with a problem, and writes one line in the log. No middleware: Hono hands a request with a single handler
+ * straight to it.
  */
-export const requestLog =
-  (log: Log, clock: Clock): MiddlewareHandler<AppEnv> =>
-  async (c, next) => {
-    const given = c.req.header('x-request-id') ?? ''
-    const requestId = requestIdPattern.test(given) ? given : newId('req', clock.now())
+export const answering =
+  (log: Log, clock: Clock) =>
+  (handle: (c: RequestContext) => Response | Promise<Response>) =>
+  async (c: RequestContext): Promise<Response> => {
     const startedAt = clock.monotonic()
+    const given = c.req.header('x-request-id')
+    const requestId = given !== undefined && requestIdPattern.test(given) ? given : newId('req', clock.now())
     c.set('requestId', requestId)
-    await next()
-    c.header('X-Request-Id', requestId)
-    c.header('Cache-Control', 'no-store')
-    c.header('X-Content-Type-Options', 'nosniff')
+
+    let response: Response
+    let problem: OutcomeProblem | undefined
+    try {
+      response = await handle(c)
+    } catch (error) {
+      problem = explain(error)
+      response = problemAnswer(c, problem)
+    }
 
     const path = pathOf(c)
     const fields = {
       requestId,
       method: c.req.method,
       path,
-      status: c.res.status,
+      status: response.status,
       durationMs: Math.round((clock.monotonic() - startedAt) * 10) / 10,
     }
-    const problem = c.error === undefined ? undefined : explain(c.error)
     const known = problem === undefined ? fields : { ...fields, code: problem.code }
-    if (problem?.code === 'internal') log.error({ ...known, err: c.error }, 'request failed')
-    else if (problem !== undefined && c.res.status >= 500) {
+    if (problem?.code === 'internal') log.error({ ...known, err: problem.cause }, 'request failed')
+    else if (problem !== undefined && response.status >= 500) {
       log.warn({ ...known, detail: problem.message }, 'request')
     } else if (isProbe(path)) log.debug(known, 'request')
     else log.info(known, 'request')
+    return response
   }

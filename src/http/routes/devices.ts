@@ -8,6 +8,7 @@ import { startDevice } from '../../control/start-device.ts'
 import { stopDevice } from '../../control/stop-device.ts'
 import { readClock } from '../../runtime/clock.ts'
 import { noBodyOf, pathParam, queryOf } from '../input.ts'
+import { replyJson } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
 import {
   deviceIdSchema,
@@ -56,7 +57,7 @@ const verb = (
   handle: async (c, ctx) => {
     await noBodyOf(c, noBody)
     const { device } = await run(ctx, { id: pathParam(c, 'id') })
-    return c.json({ status, device: device.id })
+    return replyJson(c, { status, device: device.id })
   },
 })
 
@@ -78,7 +79,7 @@ export const deviceRoutes: readonly Route[] = [
       },
     },
     handle: async (c, ctx) =>
-      c.json(toStatus(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
+      replyJson(c, toStatus(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
   },
   {
     doc: {
@@ -89,7 +90,7 @@ export const deviceRoutes: readonly Route[] = [
       tags,
       responses: { 200: jsonAnswer('A map from id to status', devicesSchema), ...problems() },
     },
-    handle: async (c, ctx) => c.json(toDevices(await listDevices(ctx), readClock(ctx.clock))),
+    handle: async (c, ctx) => replyJson(c, toDevices(await listDevices(ctx), readClock(ctx.clock))),
   },
   {
     doc: {
@@ -105,7 +106,7 @@ export const deviceRoutes: readonly Route[] = [
       },
     },
     handle: async (c, ctx) =>
-      c.json(toDevice(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
+      replyJson(c, toDevice(await getDevice(ctx, { id: pathParam(c, 'id') }), readClock(ctx.clock))),
   },
   {
     doc: {
@@ -125,7 +126,7 @@ export const deviceRoutes: readonly Route[] = [
     handle: async (c, ctx) => {
       const id = pathParam(c, 'id')
       await removeDevice(ctx, { id })
-      return c.json(toRemoved(id))
+      return replyJson(c, toRemoved(id))
     },
   },
   {
@@ -144,7 +145,7 @@ export const deviceRoutes: readonly Route[] = [
     },
     handle: async (c, ctx) => {
       const page = pageInput(queryOf(c, historyQuery))
-      return c.json(toHistory(await deviceHistory(ctx, { id: pathParam(c, 'id'), ...page })))
+      return replyJson(c, toHistory(await deviceHistory(ctx, { id: pathParam(c, 'id'), ...page })))
     },
   },
 ]

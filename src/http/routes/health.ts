@@ -1,6 +1,7 @@
 import { checkReady } from '../../control/check-ready.ts'
 import { readClock } from '../../runtime/clock.ts'
 import { explain, OutcomeProblem } from '../problem.ts'
+import { replyJson } from '../reply.ts'
 import { jsonAnswer, problems, type Route } from '../route.ts'
 import { healthSchema, readySchema, toReady } from '../wire/health.ts'
 
@@ -16,7 +17,7 @@ export const healthRoutes: readonly Route[] = [
       tags,
       responses: { 200: jsonAnswer('It is', healthSchema), ...problems() },
     },
-    handle: (c) => c.json({ status: 'ok' }),
+    handle: (c) => replyJson(c, { status: 'ok' }),
   },
   {
     doc: {
@@ -30,7 +31,7 @@ export const healthRoutes: readonly Route[] = [
     },
     handle: async (c, ctx) => {
       try {
-        return c.json(toReady((await checkReady(ctx)).connector, readClock(ctx.clock)))
+        return replyJson(c, toReady((await checkReady(ctx)).connector, readClock(ctx.clock)))
       } catch (error) {
         const told = explain(error)
         throw new OutcomeProblem(

@@ -7,6 +7,7 @@ import { sendMessage } from '../../control/send-message.ts'
 import type { RequestContext } from '../env.ts'
 import { bodyOf, defined, pathParam, queryOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
+import { replyJson, type ReplyHeaders } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
 import { deviceIdSchema } from '../wire/device.ts'
 import {
@@ -82,17 +83,20 @@ export const messageRoutes: readonly Route[] = [
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       })
       const { kind, message } = outcome
-      if (respondAsync) c.header('Preference-Applied', 'respond-async')
+      const headers: ReplyHeaders = respondAsync ? { 'Preference-Applied': 'respond-async' } : {}
       switch (kind) {
         case 'sent':
-          return c.json(toSent(kind, outcome))
+          return replyJson(c, toSent(kind, outcome), { headers })
         case 'queued':
-          c.header('Location', `/api/messages/${message.id}`)
-          return c.json(toSent(kind, outcome), 202)
+          return replyJson(c, toSent(kind, outcome), {
+            status: 202,
+            headers: { ...headers, Location: `/api/messages/${message.id}` },
+          })
         case 'failed': {
           const { code, detail } = message.error ?? { code: 'unknown', detail: 'no reason is known' }
           throw new OutcomeProblem('message_failed', `message ${message.id} was not sent: ${detail}`, {
             failed: { id: message.id, code, detail },
+            headers,
           })
         }
       }
@@ -118,7 +122,7 @@ export const messageRoutes: readonly Route[] = [
         filter: { deviceId: pathParam(c, 'id'), ...defined(given) },
         page: pageInput({ limit, cursor }),
       })
-      return c.json({ messages: items.map(toMessage), nextCursor })
+      return replyJson(c, { messages: items.map(toMessage), nextCursor })
     },
   },
   {
@@ -131,7 +135,7 @@ export const messageRoutes: readonly Route[] = [
       request: { params: messageParams },
       responses: { 200: jsonAnswer('The message', messageSchema), ...problems('message_not_found') },
     },
-    handle: async (c, ctx) => c.json(toMessage(await getMessage(ctx, { id: pathParam(c, 'id') }))),
+    handle: async (c, ctx) => replyJson(c, toMessage(await getMessage(ctx, { id: pathParam(c, 'id') }))),
   },
   {
     doc: {
@@ -156,8 +160,10 @@ export const messageRoutes: readonly Route[] = [
     },
     handle: async (c, ctx) => {
       const message = await retryMessage(ctx, { id: pathParam(c, 'id') })
-      c.header('Location', `/api/messages/${message.id}`)
-      return c.json(toMessage(message), 202)
+      return replyJson(c, toMessage(message), {
+        status: 202,
+        headers: { Location: `/api/messages/${message.id}` },
+      })
     },
   },
   {
@@ -175,6 +181,6 @@ export const messageRoutes: readonly Route[] = [
         ...problems('message_not_found', 'message_not_ours', 'message_in_flight', 'message_settled'),
       },
     },
-    handle: async (c, ctx) => c.json(toMessage(await cancelMessage(ctx, { id: pathParam(c, 'id') }))),
+    handle: async (c, ctx) => replyJson(c, toMessage(await cancelMessage(ctx, { id: pathParam(c, 'id') }))),
   },
 ]

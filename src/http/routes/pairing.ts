@@ -6,6 +6,7 @@ import { renderQr } from '../../qr/render.ts'
 import type { RequestContext } from '../env.ts'
 import { bodyOf, pathParam, queryOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
+import { reply, replyJson } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
 import { deviceIdSchema } from '../wire/device.ts'
 import { pairingCodeBody, pairingCodeSchema, qrQuery } from '../wire/pairing.ts'
@@ -24,18 +25,16 @@ const acceptedFormat = (c: RequestContext): QrFormat => {
   return type === 'image/svg+xml' ? 'svg' : type === 'text/plain' ? 'text' : 'png'
 }
 
-const qrAnswer = async (text: string, format: QrFormat): Promise<Response> => {
+const qrAnswer = async (c: RequestContext, text: string, format: QrFormat): Promise<Response> => {
   switch (format) {
     case 'png':
-      return new Response(await renderQr(text, 'png'), { headers: { 'content-type': 'image/png' } })
+      return reply(c, await renderQr(text, 'png'), 'image/png')
     case 'svg':
-      return new Response(await renderQr(text, 'svg'), { headers: { 'content-type': 'image/svg+xml' } })
+      return reply(c, await renderQr(text, 'svg'), 'image/svg+xml')
     case 'text':
-      return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
+      return reply(c, text, 'text/plain; charset=utf-8')
     case 'terminal':
-      return new Response(await renderQr(text, 'terminal'), {
-        headers: { 'content-type': 'text/plain; charset=utf-8' },
-      })
+      return reply(c, await renderQr(text, 'terminal'), 'text/plain; charset=utf-8')
   }
 }
 
@@ -62,7 +61,7 @@ export const pairingRoutes: readonly Route[] = [
     },
     handle: async (c, ctx) => {
       const format = queryOf(c, qrQuery).format ?? acceptedFormat(c)
-      return await qrAnswer((await getQr(ctx, { id: pathParam(c, 'id') })).text, format)
+      return await qrAnswer(c, (await getQr(ctx, { id: pathParam(c, 'id') })).text, format)
     },
   },
   {
@@ -100,7 +99,7 @@ export const pairingRoutes: readonly Route[] = [
           `there is no pairing code for device ${id} yet: the connector or WhatsApp has not answered in time; ask again`,
         )
       }
-      return c.json({ device: id, phone: answer.phone, code: answer.code })
+      return replyJson(c, { device: id, phone: answer.phone, code: answer.code })
     },
   },
 ]
