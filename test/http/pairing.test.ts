@@ -53,7 +53,7 @@ describe('GET qr', () => {
       'when the connector is away',
       async () => {
         await api.connector.showQr('myphone')
-        api.clock.wallMs += 60 * 60 * 1000
+        api.clock.aheadMs += 60 * 60 * 1000
       },
       'connector is away',
     ],
