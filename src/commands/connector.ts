@@ -33,6 +33,7 @@ const limitsOf = ({ pairingTimeoutMs, whatsapp }: Config): Limits => ({
   unlinkGiveUpMs: 7 * dayMs,
   backoff: { baseMs: secondMs, maxMs: 60 * secondMs },
   stableMs: secondMs,
+  storeStableMs: 60 * secondMs,
   promptReconnectsMax: 3,
   replacedRetryMs: 30 * secondMs,
   replacedForgetMs: 5 * 60 * secondMs,

@@ -337,7 +337,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let seen = { updatedAt: -1, generation: -1 }
   const next = (row: Device): void => {
     // A second change in the ms of the first would look the same: a row that is new is given again.
-    const settledRow = clock.now() - row.updatedAt > rowSettlesMs
+    const settledRow = Math.abs(clock.now() - row.updatedAt) > rowSettlesMs
     if (settledRow && row.updatedAt === seen.updatedAt && row.generation === seen.generation) return
     seen = row
     void started.then(() => dispatch('row'))

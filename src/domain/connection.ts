@@ -5,7 +5,7 @@ import type { SocketClose } from './disconnect.ts'
 export interface Facts {
   readonly desired: Device['desired']
   readonly generation: number
-  /** Wall-clock ms of the last start: pairing ends `pairingTimeoutMs` later. */
+  /** Wall-clock ms of the last start: pairing ends `pairingTimeoutMs` after the connector has seen it. */
   readonly startedAt: number
   readonly notBefore: number | null
   readonly unlinkRequestedAt: number | null
@@ -48,6 +48,12 @@ export interface Connection {
   readonly failures: number
   /** How often in a row the credentials turned out to be in use elsewhere. */
   readonly replacements: number
+  /** How often in a row the store failed: sessions in between that were short do not count. */
+  readonly storeFailures: number
+  /** When pairing is over, in monotonic ms; null until the row has been seen. */
+  readonly pairingEndsAt: number | null
+  /** How far the wall clock was ahead of the monotonic one at the last tick. */
+  readonly wallAheadMs: number | null
 }
 
 /** What the socket reports. */
@@ -110,6 +116,8 @@ export interface Limits {
   readonly backoff: { readonly baseMs: number; readonly maxMs: number }
   /** A session that lasts so long ends the count of failed attempts. */
   readonly stableMs: number
+  /** The same for the store's failures: a login writes little, and the next message may find the disk full again. */
+  readonly storeStableMs: number
   /** So many reconnects that WhatsApp asks for are done at once; more in a row wait like failures. */
   readonly promptReconnectsMax: number
   /** Before the one new try after the credentials were used elsewhere. */
@@ -153,4 +161,7 @@ export const newConnection = (device: Device, paired: boolean): Connection => ({
   facts: factsOf(device, paired),
   failures: 0,
   replacements: 0,
+  storeFailures: 0,
+  pairingEndsAt: null,
+  wallAheadMs: null,
 })

@@ -96,6 +96,15 @@ export const momentOf = (seconds: number, now: number): number => {
   return Number.isFinite(at) && at > 0 && at < now - 2 * secondMs ? at : now
 }
 
+type Times = Pick<Message, 'createdAt' | 'sendingAt' | 'sentAt' | 'deliveredAt' | 'readAt'>
+
+/**
+ * A moment in the life of a message, in ms: never before what has happened to it already, though the wall clock may
+ * have been set back since, and the server's clock may be another.
+ */
+export const momentIn = ({ createdAt, sendingAt, sentAt, deliveredAt, readAt }: Times, at: number): number =>
+  Math.max(at, createdAt, sendingAt ?? 0, sentAt ?? 0, deliveredAt ?? 0, readAt ?? 0)
+
 type StepTimes = Pick<Message, 'status' | 'sentAt' | 'deliveredAt' | 'readAt' | 'playedAt' | 'error'>
 
 /**
@@ -103,9 +112,10 @@ type StepTimes = Pick<Message, 'status' | 'sentAt' | 'deliveredAt' | 'readAt' | 
  * time of the first sign of them. Null when nothing changes. A message that was given up on as failed comes back to
  * life: the receipt proves that it arrived.
  */
-export const advance = (message: StepTimes, to: ReceiptStatus, at: number): StepTimes | null => {
+export const advance = (message: StepTimes & Times, to: ReceiptStatus, seenAt: number): StepTimes | null => {
   const reached = rank[to]
   if (reached <= rank[message.status] && message.status !== 'failed') return null
+  const at = momentIn(message, seenAt)
   const step = (status: ReceiptStatus, known: number | null): number | null =>
     known ?? (rank[status] <= reached ? at : null)
   return {

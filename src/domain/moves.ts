@@ -112,6 +112,12 @@ export const createMoves = (limits: Limits, random: Random) => {
     return wait({ ...c, failures }, backoffMs(failures, limits.backoff, random), reason, detail, now)
   }
 
+  const retryStore = (c: Connection, now: Now): Stepped => {
+    const storeFailures = c.storeFailures + 1
+    const ms = backoffMs(storeFailures, limits.backoff, random)
+    return wait({ ...c, storeFailures }, ms, 'store_failed', undefined, now)
+  }
+
   /** The credentials are gone or were never linked: finish what the unlinking was for. */
   const afterUnlink = (c: Connection, deviceId: string, now: Now): Stepped => {
     const cleared: Observation = {
@@ -130,7 +136,7 @@ export const createMoves = (limits: Limits, random: Random) => {
       paired: false,
       resumes: false,
     }
-    const next: Connection = { ...c, facts, failures: 0, replacements: 0 }
+    const next: Connection = { ...c, facts, failures: 0, replacements: 0, storeFailures: 0 }
     if (facts.desired === 'removed') {
       return settle(next, { ...cleared, removedAt: now.wall }, [
         { kind: 'cancel_messages' },
@@ -173,7 +179,23 @@ export const createMoves = (limits: Limits, random: Random) => {
   }
 
   const pairingIsOver = (c: Connection, now: Now): boolean =>
-    now.wall - c.facts.startedAt >= limits.pairingTimeoutMs
+    c.pairingEndsAt !== null && now.mono >= c.pairingEndsAt
 
-  return { settle, halt, unlinked, open, wait, retry, afterUnlink, resume, pairingIsOver }
+  /** From here on the monotonic clock counts: who has just shown a QR must not lose it because the wall clock is set. */
+  const pairingEnd = (startedAt: number, now: Now): number =>
+    now.mono + Math.min(limits.pairingTimeoutMs, Math.max(0, startedAt + limits.pairingTimeoutMs - now.wall))
+
+  return {
+    settle,
+    halt,
+    unlinked,
+    open,
+    wait,
+    retry,
+    retryStore,
+    afterUnlink,
+    resume,
+    pairingEnd,
+    pairingIsOver,
+  }
 }

@@ -27,10 +27,8 @@ import {
 
 /** The moving parts of a step; `limits` and `random` do not change during one. */
 export const createStep = (limits: Limits, random: Random) => {
-  const { halt, unlinked, open, wait, retry, afterUnlink, resume, pairingIsOver } = createMoves(
-    limits,
-    random,
-  )
+  const { halt, unlinked, open, wait, retry, retryStore, afterUnlink, resume, pairingEnd, pairingIsOver } =
+    createMoves(limits, random)
 
   const onRow = (c: Connection, device: Device, paired: boolean, now: Now): Stepped => {
     const fresh = device.generation !== c.facts.generation
@@ -41,6 +39,11 @@ export const createStep = (limits: Limits, random: Random) => {
       facts: { ...facts, resumes: fresh ? false : c.facts.resumes },
       failures: fresh ? 0 : c.failures,
       replacements: fresh ? 0 : c.replacements,
+      storeFailures: fresh ? 0 : c.storeFailures,
+      pairingEndsAt:
+        c.pairingEndsAt !== null && facts.startedAt === c.facts.startedAt
+          ? c.pairingEndsAt
+          : pairingEnd(facts.startedAt, now),
     }
     const unlinkAsked = facts.unlinkRequestedAt !== null && c.facts.unlinkRequestedAt === null
     if (fresh || unlinkAsked || c.phase.kind === 'idle') {
@@ -65,13 +68,22 @@ export const createStep = (limits: Limits, random: Random) => {
       ...c,
       failures: lastedMs >= limits.stableMs ? 0 : c.failures,
       replacements: lastedMs >= limits.replacedForgetMs ? 0 : c.replacements,
+      storeFailures: lastedMs >= limits.storeStableMs ? 0 : c.storeFailures,
     }
-    return !phase.probing && now.mono - phase.lastFrameAt >= limits.silenceMs
+    // Baileys takes an hour that the wall clock has skipped for silence, unless a frame comes before it looks (socket.ts
+    // `startKeepAliveRequest`).
+    const due = now.mono - phase.lastFrameAt >= limits.silenceMs || clockWasSet(c, now)
+    return !phase.probing && due
       ? withPhase(next, { ...phase, probing: true }, [{ kind: 'probe', timeoutMs: limits.probeTimeoutMs }])
       : { connection: next, effects: [] }
   }
 
   const onTick = (c: Connection, deviceId: string, now: Now): Stepped => {
+    const { connection, effects } = onTickOf(c, deviceId, now)
+    return { connection: { ...connection, wallAheadMs: now.wall - now.mono }, effects }
+  }
+
+  const onTickOf = (c: Connection, deviceId: string, now: Now): Stepped => {
     const { phase, facts } = c
     const idle = phase.kind === 'idle' || phase.kind === 'settled'
     const pairing = !facts.paired && facts.unlinkRequestedAt === null && facts.desired === 'running'
@@ -295,9 +307,7 @@ export const createStep = (limits: Limits, random: Random) => {
         // Whoever holds the lease now writes the row.
         return withPhase(c, { kind: 'idle' }, drop(c.phase))
       case 'store_failed':
-        return wantsSocket(c.phase)
-          ? retry(c, 'store_failed', undefined, now)
-          : { connection: c, effects: [] }
+        return wantsSocket(c.phase) ? retryStore(c, now) : { connection: c, effects: [] }
       case 'credentials_corrupt':
         if (!hasSocket(c.phase)) return { connection: c, effects: [] }
         // Nobody can log in with them to say good-bye: a removal would never end.
@@ -312,6 +322,12 @@ export const createStep = (limits: Limits, random: Random) => {
 }
 
 export type Step = ReturnType<typeof createStep>
+
+/** A wall clock that is kept right by small corrections is not meant. */
+const clockJumpMs = 2_000
+
+const clockWasSet = ({ wallAheadMs }: Connection, { wall, mono }: Now): boolean =>
+  wallAheadMs !== null && Math.abs(wall - mono - wallAheadMs) >= clockJumpMs
 
 const refsUsedUp = (close: SocketClose): boolean => close.code === 408 && /QR refs/i.test(close.message)
 

@@ -11,6 +11,7 @@ import {
   messageOf,
   origin,
   self,
+  t0,
 } from '../store/conformance/fixtures.ts'
 import { createSocket } from './scripted-whatsapp.ts'
 import {
@@ -91,8 +92,8 @@ describe('the outbox sender', () => {
 
   it.each<[AttemptOutcome, Record<string, unknown>]>([
     [
-      { kind: 'acked', at: 7 },
-      { status: 'sent', sentAt: 7, error: null },
+      { kind: 'acked', at: t0 + 7 },
+      { status: 'sent', sentAt: t0 + 7, error: null },
     ],
     [
       { kind: 'rejected', code: 463 },

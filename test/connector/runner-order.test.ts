@@ -240,6 +240,24 @@ describe('pairing codes', () => {
     expect(socket.codes.map(({ asked }) => asked)).toEqual([phone])
   })
 
+  it('a row that the clock has left in the future is not read again and again', async () => {
+    const world = await runDevice()
+    await world.opened()
+    world.clock.wall -= 60 * 60 * second
+    let reads = 0
+    wrap(world.store.devices, 'get', (real) => (...given) => {
+      reads += 1
+      return real(...given)
+    })
+    const row = await world.row()
+    reads = 0
+    for (let looks = 0; looks < 5; looks++) {
+      world.runner.row(row)
+      await settled()
+    }
+    expect(reads).toBeLessThanOrEqual(1)
+  })
+
   it('the answer to an earlier request is not shown for a later one', async () => {
     const world = await runDevice()
     const socket = await world.opened()

@@ -32,6 +32,7 @@ export const limits: Limits = {
   backoff: { baseMs: second, maxMs: minute },
   replacedRetryMs: 30 * second,
   replacedForgetMs: 5 * minute,
+  storeStableMs: minute,
   stableMs: 10 * second,
   promptReconnectsMax: 3,
 }

@@ -4,14 +4,20 @@ import {
   advance,
   type Message,
   messageStatuses,
+  momentIn,
   momentOf,
   type ReceiptStatus,
 } from '../../src/domain/message.ts'
 import { minute, second, t0 } from './fixtures.ts'
 
-type Steps = Pick<Message, 'status' | 'sentAt' | 'deliveredAt' | 'readAt' | 'playedAt' | 'error'>
+type Steps = Pick<
+  Message,
+  'status' | 'createdAt' | 'sendingAt' | 'sentAt' | 'deliveredAt' | 'readAt' | 'playedAt' | 'error'
+>
 
 const steps = (more: Partial<Steps> = {}): Steps => ({
+  createdAt: t0,
+  sendingAt: null,
   status: 'sending',
   sentAt: null,
   deliveredAt: null,
@@ -19,6 +25,10 @@ const steps = (more: Partial<Steps> = {}): Steps => ({
   playedAt: null,
   error: null,
   ...more,
+})
+const stepped = (before: Steps, to: ReceiptStatus, at: number): Steps => ({
+  ...before,
+  ...advance(before, to, at),
 })
 const order = ['queued', 'sending', 'sent', 'delivered', 'read', 'played'] as const
 const receipts: readonly ReceiptStatus[] = ['sent', 'delivered', 'read', 'played']
@@ -37,19 +47,41 @@ describe('a receipt', () => {
   })
 
   it('gives the steps that were skipped the time of the first sign of them', () => {
-    expect(advance(steps(), 'read', t0)).toEqual(
+    expect(stepped(steps(), 'read', t0)).toEqual(
       steps({ status: 'read', sentAt: t0, deliveredAt: t0, readAt: t0 }),
     )
-    expect(advance(steps(), 'played', t0)).toEqual(
+    expect(stepped(steps(), 'played', t0)).toEqual(
       steps({ status: 'played', sentAt: t0, deliveredAt: t0, readAt: t0, playedAt: t0 }),
     )
   })
 
   it('leaves the times alone that are known', () => {
     const sent = steps({ status: 'sent', sentAt: t0 })
-    expect(advance(sent, 'delivered', t0 + second)).toEqual(
+    expect(stepped(sent, 'delivered', t0 + second)).toEqual(
       steps({ status: 'delivered', sentAt: t0, deliveredAt: t0 + second }),
     )
+  })
+})
+
+describe('the times of a message', () => {
+  const anyTime = fc.integer({ min: t0 - 60 * minute, max: t0 + 60 * minute })
+
+  it('run forwards through all its steps, wherever the clocks were set meanwhile', () => {
+    fc.assert(
+      fc.property(anyTime, fc.array(fc.tuple(fc.constantFrom(...receipts), anyTime)), (sendingAt, all) => {
+        let message = steps({ sendingAt: momentIn(steps(), sendingAt) })
+        for (const [to, at] of all) message = stepped(message, to, at)
+        const { createdAt, sentAt, deliveredAt, readAt, playedAt } = message
+        const times = [createdAt, message.sendingAt, sentAt, deliveredAt, readAt, playedAt]
+        const known = times.filter((at) => at !== null)
+        expect(known).toEqual(known.toSorted((a, b) => a - b))
+      }),
+    )
+  })
+
+  it('are what the clock says while nobody sets it', () => {
+    expect(momentIn(steps({ sendingAt: t0 + second }), t0 + minute)).toBe(t0 + minute)
+    expect(momentIn(steps({ sendingAt: t0 + second }), t0 - minute)).toBe(t0 + second)
   })
 })
 
@@ -63,7 +95,7 @@ describe('receipts in any order, any number of times', () => {
         let message = steps({ status })
         for (const [i, to] of all.entries()) {
           const before = order.findIndex((step) => step === message.status)
-          message = advance(message, to, t0 + i) ?? message
+          message = stepped(message, to, t0 + i)
           expect(order.findIndex((step) => step === message.status)).toBeGreaterThanOrEqual(before)
         }
         const reached = Math.max(
@@ -81,7 +113,7 @@ describe('receipts in any order, any number of times', () => {
         for (const [i, to] of all.entries()) {
           const { sentAt, deliveredAt, readAt, playedAt } = message
           const known = { sentAt, deliveredAt, readAt, playedAt }
-          message = advance(message, to, t0 + i) ?? message
+          message = stepped(message, to, t0 + i)
           for (const [name, at] of Object.entries(known)) {
             if (at !== null) expect(message[name as keyof typeof known]).toBe(at)
           }

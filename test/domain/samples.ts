@@ -162,6 +162,9 @@ const connectionOf = (sample: Sample): Connection => ({
   facts: factsOf(sample.row, sample.paired),
   failures: 0,
   replacements: 0,
+  storeFailures: 0,
+  pairingEndsAt: mono + 9 * minute,
+  wallAheadMs: now.wall - mono,
 })
 
 /** `next phase: effect, effect`; a dot when nothing at all changes. */

@@ -144,7 +144,7 @@ export class World {
     this.connection = undefined
     this.socketOpen = false
     this.wall += awayMs
-    // The monotonic clock of another process has another zero.
+    // The machine may have started anew in between, and its monotonic clock with it.
     this.mono = second
     this.reconcile()
   }

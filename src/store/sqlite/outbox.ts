@@ -1,6 +1,6 @@
 import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
-import { advance, type Message, type MessageFailure } from '../../domain/message.ts'
+import { advance, type Message, type MessageFailure, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
@@ -63,7 +63,12 @@ export const createOutbox = (
         return message
       }
       case 'failed': {
-        const message: Message = { ...before, status: 'failed', error: after.error, failedAt: now }
+        const message: Message = {
+          ...before,
+          status: 'failed',
+          error: after.error,
+          failedAt: momentIn(before, now),
+        }
         messages.update(message)
         queue.settle(row, { state: 'failed', error: after.error }, now)
         tracer.event(messageEvent('message.failed', message, { error: after.error }), now)
@@ -74,7 +79,7 @@ export const createOutbox = (
 
   const cancel = (row: OutboxRow, error: MessageFailure, origin: Origin, now: number): Message => {
     const before = messageOf(row.messageId)
-    const message: Message = { ...before, status: 'failed', error, failedAt: now }
+    const message: Message = { ...before, status: 'failed', error, failedAt: momentIn(before, now) }
     messages.update(message)
     queue.settle(row, { state: 'cancelled', error }, now)
     tracer.event(messageEvent('message.cancelled', message, { error }), now)
@@ -135,7 +140,7 @@ export const createOutbox = (
             ...before,
             status: 'sending',
             attempts: before.attempts + 1,
-            sendingAt: now,
+            sendingAt: momentIn(before, now),
           }
           messages.update(message)
           queue.take(row, attempts, lease, now)

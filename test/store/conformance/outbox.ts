@@ -165,6 +165,17 @@ export const describeOutbox = (open: OpenStores): void => {
       expect(await claim(world.store, world.lease, t0 - 3_600 * second)).toEqual(['B1'])
     })
 
+    it('the times of a message never run backwards, though the wall clock is set back', async () => {
+      const back = t0 - 60 * 60 * second
+      await enqueue(world.store, 'A1')
+      await enqueue(world.store, 'B1', { chat: bob })
+      await claim(world.store, world.lease, back)
+      await world.store.outbox.record(world.lease, 'A1', sentAt(back), origin, back)
+      await world.store.outbox.record(world.lease, 'B1', refused, origin, back)
+      expect(await messageOf(world.other, 'A1')).toMatchObject({ createdAt: t0, sendingAt: t0, sentAt: t0 })
+      expect(await messageOf(world.other, 'B1')).toMatchObject({ createdAt: t0, sendingAt: t0, failedAt: t0 })
+    })
+
     it('a stale epoch cannot claim', async () => {
       await enqueue(world.store, 'M1')
       await world.store.leases.claim(world.lease.name, 'c1', leaseTtlMs, t0)
