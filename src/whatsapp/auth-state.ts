@@ -11,7 +11,7 @@ import type { Lease } from '../domain/lease.ts'
 import { createLock, type Lock } from '../runtime/lock.ts'
 import type { JournalRow, KeyChanges, Store } from '../store/store.ts'
 import type { KeyPair } from './signal/changeset.ts'
-import type { SignalStore } from './signal/repository.ts'
+import type { SignalStore } from './signal/operations.ts'
 import { CorruptCredentialsError } from './socket.ts'
 
 /** Types whose rows the signal repository owns: Baileys' own writes to them must queue behind its lock. */

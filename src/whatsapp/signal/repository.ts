@@ -19,11 +19,12 @@ import {
   SessionCipher,
 } from 'whatsapp-rust-bridge'
 import type { Lock } from '../../runtime/lock.ts'
-import type { JournalRow, KeyChanges } from '../../store/store.ts'
+import type { JournalRow } from '../../store/store.ts'
 import { createAddresses, moveSession, rowsAt, type SessionPlace } from './addresses.ts'
-import { Changeset, type KeyPair, type OwnKeys, type Rows } from './changeset.ts'
+import { Changeset, type OwnKeys, type Rows } from './changeset.ts'
 import { freeing } from './engine.ts'
-import { isDuplicate, toSignalError } from './errors.ts'
+import { isDuplicate } from './errors.ts'
+import { createOperations, type SignalRows, type SignalStore } from './operations.ts'
 import {
   hasOpenState,
   isReadable,
@@ -32,18 +33,6 @@ import {
   sessionInfo,
   splitRecord,
 } from './record.ts'
-
-/** What the repository needs of the store: one device's rows, under its lease. */
-export interface SignalStore {
-  bytes(
-    type: 'session' | 'sender-key' | 'identity-key',
-    ids: readonly string[],
-  ): Promise<ReadonlyMap<string, Uint8Array>>
-  preKey(id: string): Promise<KeyPair | null>
-  /** Rejects when the rows could not be made durable; then the socket must send nothing more. */
-  commit(changes: KeyChanges, journal: JournalRow | null): Promise<void>
-  journaled(hash: Uint8Array): Promise<Uint8Array | undefined>
-}
 
 /** Where a ciphertext came from; the journal's row is made from it. */
 export interface StanzaPart {
@@ -77,7 +66,7 @@ const same = (a: Uint8Array | null, b: Uint8Array): boolean => a !== null && Buf
 
 /**
  * Baileys' signal repository on whatsapp-rust-bridge. Each operation is: take the account's lock, read its rows,
- * compute, commit all rows and the journal row in one transaction, and only then resolve. So no frame and no receipt
+ * compute, commit all rows and the journal row in one transaction (with others that wait), and only then resolve. So no frame and no receipt
  * leaves before the state behind it is durable, and a decrypted message cannot be lost between ratchet and handler.
  */
 export const createSignalRepository =
@@ -91,16 +80,22 @@ export const createSignalRepository =
     const base = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, pnToLid)
     const { addressOf, placeOf, placesOf, senderKeyId } = createAddresses(base)
 
+    const operation = createOperations(store, lock)
+
     const bytes = async (
+      from: SignalRows,
       type: 'session' | 'sender-key' | 'identity-key',
       ids: readonly string[],
     ): Promise<Record<string, Uint8Array | null>> => {
-      const found = await store.bytes(type, ids)
+      const found = await from.bytes(type, ids)
       return Object.fromEntries(ids.map((id) => [id, found.get(id) ?? null]))
     }
     /** A session that cannot be read counts as none, as in stock Baileys: a new one takes its place. */
-    const sessions = async (ids: readonly string[]): Promise<Record<string, Uint8Array | null>> => {
-      const rows = await bytes('session', ids)
+    const sessions = async (
+      from: SignalRows,
+      ids: readonly string[],
+    ): Promise<Record<string, Uint8Array | null>> => {
+      const rows = await bytes(from, 'session', ids)
       for (const [id, row] of Object.entries(rows)) {
         if (row === null || isReadable(row)) continue
         logger.warn({ address: id }, 'a stored session cannot be read')
@@ -108,31 +103,13 @@ export const createSignalRepository =
       }
       return rows
     }
-    const sessionRows = async (...places: SessionPlace[]): Promise<Rows> => ({
-      session: await sessions(rowsAt(...places)),
+    const sessionRows = async (from: SignalRows, ...places: SessionPlace[]): Promise<Rows> => ({
+      session: await sessions(from, rowsAt(...places)),
     })
     const sessionRow = async (jid: string): Promise<Uint8Array | null> => {
       const place = await placeOf(jid)
-      return moveSession(new Changeset(await sessionRows(place)), place)
+      return moveSession(new Changeset(await sessionRows(store, place)), place)
     }
-
-    const operation = <T>(
-      load: () => Promise<Rows>,
-      run: (set: Changeset) => Promise<T>,
-      journal: (result: T) => JournalRow | null = () => null,
-    ): Promise<T> =>
-      lock(async () => {
-        const set = new Changeset(await load())
-        let result: T
-        try {
-          result = await run(set)
-        } catch (error) {
-          throw toSignalError(error)
-        }
-        const row = journal(result)
-        if (set.dirty || row !== null) await store.commit(set.changes, row)
-        return result
-      })
 
     const withSession = <T>(
       place: SessionPlace,
@@ -143,7 +120,7 @@ export const createSignalRepository =
         moveSession(set, place)
         return run(set)
       }
-      return operation(() => sessionRows(place), runMoved, journal)
+      return operation({ load: (rows) => sessionRows(rows, place), run: runMoved, journal })
     }
 
     const cipher = <T>(set: Changeset, id: string, run: (cipher: SessionCipher) => Promise<T>): Promise<T> =>
@@ -243,9 +220,16 @@ export const createSignalRepository =
       }
     }
 
-    const senderKeyRows = (id: string) => async (): Promise<Rows> => ({
-      senderKey: await bytes('sender-key', [id]),
-    })
+    const withSenderKey = <T>(
+      id: string,
+      run: (set: Changeset) => Promise<T>,
+      journal?: (result: T) => JournalRow | null,
+    ): Promise<T> =>
+      operation({
+        load: async (rows) => ({ senderKey: await bytes(rows, 'sender-key', [id]) }),
+        run,
+        journal,
+      })
 
     return {
       ...base,
@@ -256,16 +240,16 @@ export const createSignalRepository =
           const { id } = place
           if (type === 'msg') return withSession(place, (set) => decryptMsg(set, id, ciphertext), journal)
           const { preKeyId, identityKey } = parsePreKeyMessage(ciphertext)
-          const load = async (): Promise<Rows> => ({
-            ...(await sessionRows(place)),
-            identityKey: await bytes('identity-key', rowsAt(place)),
-            preKey: preKeyId === undefined ? {} : { [preKeyId]: await store.preKey(String(preKeyId)) },
+          const load = async (rows: SignalRows): Promise<Rows> => ({
+            ...(await sessionRows(rows, place)),
+            identityKey: await bytes(rows, 'identity-key', rowsAt(place)),
+            preKey: preKeyId === undefined ? {} : { [preKeyId]: await rows.preKey(String(preKeyId)) },
           })
-          const decrypt = (set: Changeset): Promise<Uint8Array> => {
+          const run = (set: Changeset): Promise<Uint8Array> => {
             moveSession(set, place)
             return decryptPkmsg(set, place, ciphertext, identityKey)
           }
-          return operation(load, decrypt, journal)
+          return operation({ load, run, journal })
         }),
 
       async encryptMessage({ jid, data }) {
@@ -291,8 +275,8 @@ export const createSignalRepository =
 
       decryptGroupMessage: ({ group, authorJid, msg }) =>
         journaled('skmsg', group + authorJid, msg, (journal) =>
-          operation(
-            senderKeyRows(senderKeyId(group, authorJid)),
+          withSenderKey(
+            senderKeyId(group, authorJid),
             (set) =>
               freeing([ProtocolAddress.from(addressOf(authorJid))], (address) =>
                 freeing([new GroupCipher(set.storage(own()), group, address)], async (c) =>
@@ -308,7 +292,7 @@ export const createSignalRepository =
         if (typeof group !== 'string' || group === '' || !(distribution instanceof Uint8Array)) {
           throw new Error('a sender key distribution message lacks its group or its key')
         }
-        await operation(senderKeyRows(senderKeyId(group, authorJid)), (set) =>
+        await withSenderKey(senderKeyId(group, authorJid), (set) =>
           freeing([ProtocolAddress.from(addressOf(authorJid))], (address) =>
             freeing(
               [
@@ -323,7 +307,7 @@ export const createSignalRepository =
       },
 
       encryptGroupMessage: async ({ group, meId, data }) =>
-        operation(senderKeyRows(senderKeyId(group, meId)), (set) =>
+        withSenderKey(senderKeyId(group, meId), (set) =>
           freeing([ProtocolAddress.from(addressOf(meId))], (address) =>
             freeing(
               [
@@ -342,7 +326,7 @@ export const createSignalRepository =
         ),
 
       getSenderKeyDistributionMessage: async ({ group, meId }) =>
-        operation(senderKeyRows(senderKeyId(group, meId)), (set) =>
+        withSenderKey(senderKeyId(group, meId), (set) =>
           freeing([ProtocolAddress.from(addressOf(meId))], (address) =>
             freeing(
               [new SenderKeyName(group, address), new GroupSessionBuilder(set.storage(own()))],
@@ -369,12 +353,12 @@ export const createSignalRepository =
         const places = await Promise.all(
           jids.map(async (jid) => (isPhone(jid) ? { id: addressOf(jid), old: null } : placeOf(jid))),
         )
-        await operation(
-          async () => ({}),
-          async (set) => {
+        await operation({
+          load: async () => ({}),
+          run: async (set) => {
             for (const id of rowsAt(...places)) set.set('session', id, null)
           },
-        )
+        })
       },
 
       /** Moves the sessions of all known devices of a user from the phone number to the LID. */
@@ -387,13 +371,13 @@ export const createSignalRepository =
         const { [user]: devices } = await auth.keys.get('device-list', [user])
         if (devices === undefined) return none
         const places = placesOf(fromJid, toJid, devices)
-        const move = async (set: Changeset) => {
+        const run = async (set: Changeset) => {
           const present = places.filter(({ old }) => old !== null && set.session(old) !== null)
           const open = present.filter(({ old }) => old !== null && hasOpenState(set.session(old)))
           for (const place of open) moveSession(set, place)
           return { migrated: open.length, skipped: present.length - open.length, total: present.length }
         }
-        return operation(() => sessionRows(...places), move)
+        return operation({ load: (rows) => sessionRows(rows, ...places), run })
       },
     }
   }

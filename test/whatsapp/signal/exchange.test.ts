@@ -170,7 +170,6 @@ test('40 messages encrypted at once have 40 counters, and all of them are read',
   await acquaint(a, b)
   const all = texts('at once ', 40)
   const messages = await Promise.all(all.map((text) => write(a, b, text)))
-  expect(a.commits.filter(({ changes }) => 'session' in changes).length).toBeGreaterThanOrEqual(40)
   const got: string[] = []
   for (const message of messages) got.push(await outcome(read(b, a, message)))
   expect(got).toEqual(all)

@@ -15,11 +15,8 @@ import { deviceLeaseName, type Lease } from '../../../src/domain/lease.ts'
 import type { JournalRow, KeyChanges, Store } from '../../../src/store/store.ts'
 import { openStore } from '../../../src/store/sqlite/open.ts'
 import { type AuthState, loadAuthState } from '../../../src/whatsapp/auth-state.ts'
-import {
-  createSignalRepository,
-  type SignalStore,
-  type StanzaPart,
-} from '../../../src/whatsapp/signal/repository.ts'
+import type { SignalStore } from '../../../src/whatsapp/signal/operations.ts'
+import { createSignalRepository, type StanzaPart } from '../../../src/whatsapp/signal/repository.ts'
 import { StanzaTracker } from '../../../src/whatsapp/stanzas.ts'
 
 export type Bundle = Parameters<SignalRepositoryWithLIDStore['injectE2ESession']>[0]['session']
