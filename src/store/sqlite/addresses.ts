@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, sql } from './drizzle.ts'
 import type { Party } from '../../domain/jid.ts'
 import type { AddressStore } from '../store.ts'
 import type { Engine } from './engine.ts'

@@ -1,4 +1,4 @@
-import { asc, gt } from 'drizzle-orm'
+import { asc, gt } from './drizzle.ts'
 import type { Actor } from '../../domain/audit.ts'
 import type { AuditEntry, AuditStore } from '../store.ts'
 import type { Engine } from './engine.ts'

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from './drizzle.ts'
 import type { AuthStore, JournalRow, KeyChanges } from '../store.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'

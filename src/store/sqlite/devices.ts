@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from './drizzle.ts'
 import type { Device, DeviceChange } from '../../domain/device.ts'
 import type { DeviceView } from '../../domain/shown-status.ts'
 import { assert } from '../../domain/errors.ts'

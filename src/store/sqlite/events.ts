@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
 import type { Engine } from './engine.ts'

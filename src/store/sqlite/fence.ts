@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq } from './drizzle.ts'
 import { StaleLeaseError, type Lease } from '../../domain/lease.ts'
 import { leases } from './schema.ts'
 import { param, type Db } from './statements.ts'

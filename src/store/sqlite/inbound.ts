@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { partyJid, sameParty } from '../../domain/jid.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from './drizzle.ts'
 import { leaseTtlMaxMs, type Lease } from '../../domain/lease.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { LeaseStore } from '../store.ts'

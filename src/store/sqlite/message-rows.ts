@@ -1,5 +1,5 @@
 /** Messages as rows, and the queries on them that more than one aggregate needs. */
-import { and, eq, getTableColumns } from 'drizzle-orm'
+import { and, eq, getTableColumns } from './drizzle.ts'
 import type { NewEvent } from '../../domain/event.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'

@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { advance, type Message, type ReceiptStatus } from '../../domain/message.ts'
 import type { MessageFilter, MessageStore } from '../store.ts'

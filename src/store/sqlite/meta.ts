@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq } from './drizzle.ts'
 import type { Store } from '../store.ts'
 import type { Engine } from './engine.ts'
 import { meta } from './schema.ts'

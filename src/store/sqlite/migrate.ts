@@ -1,7 +1,8 @@
 /** Brings a database to the newest version, or refuses one that is not ours to touch. */
 import path from 'node:path'
 import type { Database } from 'better-sqlite3'
-import { readMigrationFiles, type MigrationMeta } from 'drizzle-orm/migrator'
+import type { MigrationMeta } from 'drizzle-orm/migrator'
+import { readMigrationFiles } from './drizzle.ts'
 import { StoreVersionError } from '../store.ts'
 import { isNoDatabase } from './errors.ts'
 

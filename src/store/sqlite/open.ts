@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 import BetterSqlite, { type Database } from 'better-sqlite3'
-import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { drizzle } from './drizzle.ts'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import type { Log } from '../../runtime/log.ts'

@@ -2,7 +2,7 @@
  * The order of the outbox: which message may be claimed next. Of each chat only the oldest open message can be due,
  * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes.
  */
-import { and, asc, eq, getTableColumns, gt, isNotNull, lte, min, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, isNotNull, lte, min, ne, or, sql } from './drizzle.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Lease } from '../../domain/lease.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'

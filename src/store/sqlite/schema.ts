@@ -2,17 +2,7 @@
  * The tables. Plain columns only, so that another dialect can have the same: times are wall-clock ms as integers, ids
  * are text, JSON is text. Log tables have no foreign keys, since they outlive what they tell of.
  */
-import { sql } from 'drizzle-orm'
-import {
-  blob,
-  check,
-  index,
-  integer,
-  primaryKey,
-  sqliteTable,
-  text,
-  uniqueIndex,
-} from 'drizzle-orm/sqlite-core'
+import { sql, blob, check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from './drizzle.ts'
 import type { Actor, AuditAction, NewAuditEntry } from '../../domain/audit.ts'
 import { deviceStatuses, type Desired, type DeviceStatus, type StatusReason } from '../../domain/device.ts'
 import type { EventType } from '../../domain/event.ts'

@@ -1,6 +1,7 @@
 /** Small helpers to write prepared Drizzle queries whose values are given by column name when they run. */
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
-import { getTableColumns, sql, type SQL } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { getTableColumns, sql } from './drizzle.ts'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 
 export type Db = BetterSQLite3Database

@@ -1,6 +1,5 @@
 /** The tables as people read them in the `sqlite3` shell: ISO times, one address, no keys, QR texts or pairing codes. */
-import { sql } from 'drizzle-orm'
-import { sqliteView } from 'drizzle-orm/sqlite-core'
+import { sql, sqliteView } from './drizzle.ts'
 
 const iso = (column: string) =>
   sql.raw(`strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') as ${column.split('.').at(-1)}`)
