@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { enableCompileCache, flushCompileCache } from 'node:module'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ListenError, type Service } from './commands/service.ts'
 import { version } from './commands/version.ts'
@@ -12,6 +14,9 @@ const exitFailed = 1
 const exitUsage = 2
 /** A stop that takes longer is cut. */
 const stopMaxMs = 12_000
+
+/** Beside the code, since it is trusted like the code; where that may not be written there is none. */
+const compileCacheDir = path.join(import.meta.dirname, '../node_modules/.cache/compiled')
 
 const usage = `WhatsApp API gateway ${version}
 
@@ -84,6 +89,8 @@ const runService = async (log: Log, start: (fail: () => void) => Promise<Service
   const { end } = stopOnSignals(log, async () => service?.stop())
   service = await start(() => end(exitUsage))
   surviveDefects(log)
+  // A process that is killed would leave nothing for the next one, which is wanted back soon.
+  flushCompileCache()
 }
 
 const run = async (
@@ -181,6 +188,7 @@ const fail = (error: unknown): void => {
   process.exit(exitFailed)
 }
 
+enableCompileCache(compileCacheDir)
 try {
   const parsed = parse()
   if (parsed !== undefined) await run(parsed.command, parsed.args, parsed)

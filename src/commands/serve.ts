@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../runtime/log.ts'
-import { startApi } from './api.ts'
 import { type Service, stopAll } from './service.ts'
 import { supervise } from './supervise.ts'
 
@@ -10,7 +9,14 @@ export const startGateway = async (
   log: Log,
   onUsageError: () => void,
 ): Promise<Service & { readonly url: string }> => {
-  const api = await startApi(config, log)
   const connector = supervise({ args: ['connector'], env: {}, log, onUsageError })
-  return { url: api.url, stop: () => stopAll([api, connector]) }
+  try {
+    // Only now: both take a second to load, and do it beside each other.
+    const { startApi } = await import('./api.ts')
+    const api = await startApi(config, log)
+    return { url: api.url, stop: () => stopAll([api, connector]) }
+  } catch (error) {
+    await connector.stop()
+    throw error
+  }
 }

@@ -1,18 +1,38 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { environment } from '../config.ts'
-import { backoffMs } from '../domain/backoff.ts'
+import { backoffMs, type Random } from '../domain/backoff.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Service } from './service.ts'
 
 const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
 
-/** A child that ran for so long has recovered: the next failure is the first again. */
-const healthyMs = 60_000
-const backoff = { baseMs: 500, maxMs: 30_000 }
+/**
+ * So many ends in a minute are taken for accidents, and the child is wanted back at once; more are a child that cannot
+ * live, and must not log in at WhatsApp over and over.
+ */
+const promptRestarts = 8
+const windowMs = 60_000
+const promptWait = { baseMs: 100, maxMs: 100 }
+const backoff = { baseMs: 1_000, maxMs: 30_000 }
 const stopMs = 8_000
+
+/** How long to wait after the newest of these ends, in ms of the monotonic clock, before another start. */
+export const restartWaitMs = (endsAt: readonly number[], now: number, random: Random): number => {
+  const recent = endsAt.filter((at) => now - at < windowMs).length
+  return recent <= promptRestarts
+    ? backoffMs(1, promptWait, random)
+    : backoffMs(recent - promptRestarts, backoff, random)
+}
+
+/** By the environment it serves the child's first modules too, which load before any of ours could turn it on. */
+const compileCache = (): Record<string, string> => {
+  const dir = getCompileCacheDir()
+  return dir === undefined ? {} : { NODE_COMPILE_CACHE: dir }
+}
 
 export interface SuperviseOptions {
   /** A command of the gateway's own command line. */
@@ -31,12 +51,12 @@ export const supervise = ({ args, env, log, onUsageError }: SuperviseOptions): S
   let child: ChildProcess | undefined
 
   const run = async (): Promise<void> => {
-    for (let failures = 0; !stopping.signal.aborted; ) {
-      const startedAt = performance.now()
+    let endsAt: readonly number[] = []
+    while (!stopping.signal.aborted) {
       // The channel tells the child when this process dies, however it dies: then the child stops too.
       child = spawn(process.execPath, [...process.execArgv, mainFile, ...args], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-        env: { ...environment(), ...env },
+        env: { ...environment(), ...compileCache(), ...env },
       })
       log.info({ child: name, childPid: child.pid }, 'child process started')
       const [code, signal]: unknown[] = await once(child, 'exit').catch((error: unknown) => [
@@ -46,8 +66,9 @@ export const supervise = ({ args, env, log, onUsageError }: SuperviseOptions): S
       child = undefined
       if (stopping.signal.aborted) return
       if (code === 2) return onUsageError()
-      failures = performance.now() - startedAt >= healthyMs ? 1 : failures + 1
-      const waitMs = backoffMs(failures, backoff, Math.random)
+      const now = performance.now()
+      endsAt = [...endsAt.filter((at) => now - at < windowMs), now]
+      const waitMs = restartWaitMs(endsAt, now, Math.random)
       log.error({ child: name, code, signal, waitMs }, 'child process ended; it is started again')
       await sleep(waitMs, stopping.signal)
     }
