@@ -79,6 +79,32 @@ describe('group commit', () => {
     expect(await listed(store)).toEqual(['M2', 'M1'])
   })
 
+  it('only a verb that failed with half of its writes done makes those before it run twice, and they happen once', async () => {
+    const { store } = await open()
+    const runs = new Map<string, number>()
+    const counted = (id: string): Promise<unknown> =>
+      store.outbox.enqueue(
+        { message: outgoing(id) },
+        () => void runs.set(id, (runs.get(id) ?? 0) + 1),
+        origin,
+        t0,
+      )
+    const failing = (how: 'before' | 'after'): Promise<unknown> =>
+      store.devices.decide('half', (before) => {
+        if (how === 'before') throw new GatewayError('device_not_found', 'no')
+        const change = start(before, 'half', origin, t0)
+        return { ...change, audit: { ...change.audit, after: { notJson: 1n } } }
+      })
+    await Promise.allSettled([counted('M1'), failing('before'), counted('M2')])
+    await Promise.allSettled([counted('M3'), failing('after'), counted('M4'), failing('after')])
+    await Promise.allSettled([failing('after')])
+    expect(Object.fromEntries(runs)).toEqual({ M1: 1, M2: 1, M3: 2, M4: 1 })
+    expect(await listed(store)).toEqual(['M4', 'M3', 'M2', 'M1'])
+    expect(await store.devices.get('half')).toBeUndefined()
+    expect((await store.events.after(0, { limit: 10 })).length).toBe(4)
+    expect((await store.audit.after(0, 10)).length).toBe(4)
+  })
+
   it('verbs that come together share one commit', async () => {
     const { store, file } = await open()
     const watcher = new BetterSqlite(file)

@@ -1,6 +1,9 @@
 /**
- * Runs verbs on the one connection of a process. Writes that arrive in one turn of the event loop share a transaction,
- * each in a savepoint of its own; a transaction begins and ends within one turn, so that a read never sees half of it.
+ * Runs verbs on the one connection of a process. Writes that arrive in one turn of the event loop share a transaction; it
+ * begins and ends within one turn, so that a read never sees half of it. A verb that throws before it has written
+ * leaves nothing to undo. After one that throws with half of its writes done, all are rolled back and run once more, each
+ * in a savepoint of its own: in a savepoint SQLite sets aside a copy of every page that it changes, which costs more than the
+ * writes themselves.
  */
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../../runtime/clock.ts'
@@ -8,7 +11,10 @@ import { StoreError } from '../store.ts'
 import { isBusy, toStoreError } from './errors.ts'
 
 export interface Engine {
-  /** Runs `work` in a transaction; resolves after COMMIT. What it throws undoes its own writes only. */
+  /**
+   * Runs `work` in a transaction; resolves after COMMIT. What it throws undoes its own writes only. It may be run twice,
+   * the first time for nothing: it must change nothing but the database.
+   */
   write<T>(work: () => T): Promise<T>
   /** The same before it returns; the wait for another process's lock blocks the event loop, `busySyncMaxMs` at most. */
   writeNow<T>(work: () => T): T
@@ -44,9 +50,13 @@ const pauseMs = (tries: number): number =>
 
 const sleeper = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
+/** Thrown through a batch whose writes must be undone together. */
+const halfWritten = new Error('a verb failed after it had written')
+
 interface Waiting {
   readonly since: number
-  readonly run: () => void
+  /** Throws `halfWritten` when it failed after a write and has no savepoint to go back to. */
+  readonly run: (inSavepoint: boolean) => void
   /** Called after COMMIT with undefined, or with what made the transaction fail. */
   readonly settle: (failure: unknown) => void
 }
@@ -75,6 +85,8 @@ export const createEngine = (
   let queue: Waiting[] = []
   let scheduled = false
   let busyTries = 0
+  /** So many verbs at the head of the queue have been rolled back and get savepoints now. */
+  let inSavepoints = 0
   let closing: Promise<void> | undefined
   let drained: (() => void) | undefined
 
@@ -112,17 +124,24 @@ export const createEngine = (
   }
 
   const runBatch = (): void => {
-    const batch = queue.slice(0, limits.batchMax)
+    const again = inSavepoints > 0
+    const batch = queue.slice(0, again ? inSavepoints : limits.batchMax)
     queue = queue.slice(batch.length)
+    inSavepoints = 0
     let failure: unknown
     try {
       transact(() => {
         for (const { run } of batch) {
-          run()
+          run(again)
           if (!client.inTransaction) throw new StoreError('failed', 'the transaction was lost')
         }
       })
     } catch (error) {
+      if (error === halfWritten && batch.length > 1) {
+        queue = [...batch, ...queue]
+        inSavepoints = batch.length
+        return
+      }
       failure = toStoreError(error)
     }
     for (const { settle } of batch) settle(failure)
@@ -155,17 +174,20 @@ export const createEngine = (
       let outcome: { readonly value: T } | { readonly error: unknown } | undefined
       queue.push({
         since: clock.monotonic(),
-        run() {
-          savepoint.run()
+        run(inSavepoint) {
+          const before = changes.get()
+          if (inSavepoint) savepoint.run()
           try {
             outcome = { value: work() }
-            release.run()
+            if (inSavepoint) release.run()
           } catch (error) {
             outcome = { error: toStoreError(error) }
             // A full disk can end the whole transaction, and with it the savepoint.
             if (!client.inTransaction) throw error
-            undo.run()
-            release.run()
+            if (inSavepoint) {
+              undo.run()
+              release.run()
+            } else if (changes.get() !== before) throw halfWritten
           }
         },
         settle(failure) {
