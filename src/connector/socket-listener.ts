@@ -28,13 +28,13 @@ export interface SocketListenerOptions {
   readonly log: Log
 }
 
-/** Every frame is a sign of life; more than one a second says nothing new to the state machine. */
-const frameEveryMs = 1_000
+/** Every answer is a sign of life; more than one a second says nothing new to the state machine. */
+const answerEveryMs = 1_000
 
 /** Turns what one socket tells into inputs of the state machine, and into writes where WhatsApp waits for them. */
 export const createSocketListener = (options: SocketListenerOptions): SocketListener => {
   const { store, deviceId, lease, clock, renderQr, origin, tell, watched, underLease, log } = options
-  let lastFrameAt = -frameEveryMs
+  let lastAnswerAt = -answerEveryMs
   return {
     onQr: (text, ttlMs) => {
       const expiresAt = clock.now() + ttlMs
@@ -48,12 +48,12 @@ export const createSocketListener = (options: SocketListenerOptions): SocketList
       options.onAddress(account.pn)
       tell({ kind: 'opened', account })
     },
-    onFrame: () => {
+    onAnswer: () => {
       const { open, probing } = watched()
       const now = clock.monotonic()
-      if (open && (probing || now - lastFrameAt >= frameEveryMs)) {
-        lastFrameAt = now
-        tell({ kind: 'frame' })
+      if (open && (probing || now - lastAnswerAt >= answerEveryMs)) {
+        lastAnswerAt = now
+        tell({ kind: 'answered' })
       }
     },
     onRestricted: (until) => tell({ kind: 'restricted', until }),

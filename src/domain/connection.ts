@@ -35,7 +35,12 @@ export type Phase =
   | { readonly kind: 'pairing' }
   /** The phone has scanned; WhatsApp's 515 is due. */
   | { readonly kind: 'paired'; readonly since: number }
-  | { readonly kind: 'open'; readonly since: number; readonly lastFrameAt: number; readonly probing: boolean }
+  | {
+      readonly kind: 'open'
+      readonly since: number
+      readonly lastAnswerAt: number
+      readonly probing: boolean
+    }
   /** Logged in only to say good-bye. */
   | { readonly kind: 'unlinking'; readonly since: number }
   /** The connector is done with this generation. */
@@ -61,7 +66,7 @@ export type SocketInput =
   | { readonly kind: 'qr'; readonly qr: Qr }
   | { readonly kind: 'paired'; readonly account: Account }
   | { readonly kind: 'opened'; readonly account: Account }
-  | { readonly kind: 'frame' }
+  | { readonly kind: 'answered' }
   | { readonly kind: 'probe_failed' }
   | { readonly kind: 'deaf' }
   | { readonly kind: 'passkey_required' }

@@ -72,7 +72,7 @@ export const createStep = (limits: Limits, random: Random) => {
     }
     // Baileys takes an hour that the wall clock has skipped for silence, unless a frame comes before it looks (socket.ts
     // `startKeepAliveRequest`).
-    const due = now.mono - phase.lastFrameAt >= limits.silenceMs || clockWasSet(c, now)
+    const due = now.mono - phase.lastAnswerAt >= limits.silenceMs || clockWasSet(c, now)
     return !phase.probing && due
       ? withPhase(next, { ...phase, probing: true }, [{ kind: 'probe', timeoutMs: limits.probeTimeoutMs }])
       : { connection: next, effects: [] }
@@ -224,7 +224,7 @@ export const createStep = (limits: Limits, random: Random) => {
         }
         return withPhase(
           { ...c, facts: { ...facts, paired: true, resumes: true, announced: true, notBefore: null } },
-          { kind: 'open', since: now.mono, lastFrameAt: now.mono, probing: false },
+          { kind: 'open', since: now.mono, lastAnswerAt: now.mono, probing: false },
           [
             observe({
               status: 'connected',
@@ -239,9 +239,9 @@ export const createStep = (limits: Limits, random: Random) => {
             }),
           ],
         )
-      case 'frame':
+      case 'answered':
         return phase.kind === 'open'
-          ? withPhase(c, { ...phase, lastFrameAt: now.mono, probing: false })
+          ? withPhase(c, { ...phase, lastAnswerAt: now.mono, probing: false })
           : same
       case 'probe_failed':
         return phase.kind === 'open' && phase.probing ? retry(c, 'connection_lost', undefined, now) : same

@@ -27,7 +27,7 @@ import { sendMessage } from './send.ts'
 import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
 import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
-import { StanzaTracker } from './stanzas.ts'
+import { isAnswer, StanzaTracker } from './stanzas.ts'
 import { createTransport } from './transport.ts'
 
 /** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
@@ -249,7 +249,9 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       onPasskeyRequired: () => listener.onPasskeyRequired(),
       onError: fail,
     })
-    ws.on('frame', () => listener.onFrame())
+    ws.on('frame', (frame: BinaryNode | Uint8Array) => {
+      if (!(frame instanceof Uint8Array) && isAnswer(frame)) listener.onAnswer()
+    })
     // Baileys listens to it and does nothing, which switches off the WebSocket library's own abort.
     ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number }) =>
       closed({

@@ -20,8 +20,8 @@ export interface SocketListener {
   readonly onQr: (text: string, ttlMs: number) => void
   readonly onPaired: (account: Account) => void
   readonly onOpened: (account: Account) => void
-  /** A frame came from the server: it lives. */
-  readonly onFrame: () => void
+  /** The server has answered something of ours: the link carries both ways. */
+  readonly onAnswer: () => void
   readonly onPasskeyRequired: () => void
   /** New chats are refused until then (wall-clock ms); null when that is over. */
   readonly onRestricted: (until: number | null) => void

@@ -26,6 +26,13 @@ const ciphertextsOf = (node: BinaryNode, me: Me): readonly Uint8Array[] => {
 }
 
 /**
+ * Does it answer something that we sent? Only that shows that the link carries both ways: what the server sends of its
+ * own accord goes on coming while all of ours is lost.
+ */
+export const isAnswer = ({ tag, attrs }: BinaryNode): boolean =>
+  tag === 'ack' || (tag === 'iq' && (attrs['type'] === 'result' || attrs['type'] === 'error'))
+
+/**
  * Knows the stanza that each ciphertext came in. Baileys hands the very Buffer of the stanza to `decryptMessage`, so a
  * WeakMap is enough. Counts what was seen and not yet worked off, to notice a session that has gone deaf.
  */

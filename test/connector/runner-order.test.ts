@@ -101,7 +101,7 @@ describe('inputs of one device', () => {
       await until(async () => (await status()) === 'connected/opened')
       await settled()
       clock.pass(60 * second)
-      socket.on.onFrame()
+      socket.on.onAnswer()
       for (let turn = 0; turn < moment; turn++) await Promise.resolve()
       socket.close(428)
       await until(async () => (await status()) === 'reconnecting/connection_lost')
@@ -144,7 +144,7 @@ describe('inputs of one device', () => {
       'qr',
       'paired',
       'opened',
-      'frame',
+      'answer',
       '428',
       '515',
       '401',
@@ -175,7 +175,7 @@ describe('inputs of one device', () => {
             if (what === 'qr') socket?.on.onQr('2@ref', 20_000)
             if (what === 'paired') socket?.on.onPaired(account)
             if (what === 'opened') socket?.on.onOpened(account)
-            if (what === 'frame') socket?.on.onFrame()
+            if (what === 'answer') socket?.on.onAnswer()
             if (/^\d+$/.test(what) && socket?.live === true) socket.close(Number(what))
             if (what === 'unreachable' && socket?.live === true) socket.close(null, 'transport')
             if (what === 'look') runner.row(await world.row())

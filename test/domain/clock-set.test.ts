@@ -36,7 +36,7 @@ describe.each(directions)('a wall clock that is set by %i ms', (ms) => {
     set(world, ms)
     world.pass(250)
     expect(world.effects).toEqual([{ kind: 'probe', timeoutMs: limits.probeTimeoutMs }])
-    world.feed({ kind: 'frame' })
+    world.feed({ kind: 'answered' })
     for (let left = limits.silenceMs - 250; left > 0; left -= 250) {
       world.pass(250)
       expect(world.effects).toEqual([])
@@ -103,7 +103,7 @@ describe('a store that fails again after every login', () => {
     world.login()
     for (let passed = 0; passed < limits.storeStableMs; passed += second) {
       world.pass(second)
-      world.feed({ kind: 'frame' })
+      world.feed({ kind: 'answered' })
     }
     expect(fail(world)).toBe(second)
   })

@@ -143,7 +143,7 @@ describe('the end of the pairing time', () => {
   it('never comes for a device that is paired', () => {
     const world = online()
     world.pass(limits.silenceMs)
-    for (; world.now < 2 * limits.pairingTimeoutMs; world.pass(10 * second)) world.feed({ kind: 'frame' })
+    for (; world.now < 2 * limits.pairingTimeoutMs; world.pass(10 * second)) world.feed({ kind: 'answered' })
     expect(world.status).toBe('connected/opened')
   })
 

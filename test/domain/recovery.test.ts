@@ -56,19 +56,19 @@ describe('a link that goes silent', () => {
     const world = online()
     world.pass(limits.silenceMs)
     world.pass(2 * second)
-    world.feed({ kind: 'frame' })
+    world.feed({ kind: 'answered' })
     world.feed({ kind: 'probe_failed' })
     expect(world.status).toBe('connected/opened')
     world.pass(limits.silenceMs)
     expect(world.effectKinds()).toEqual(['probe'])
   })
 
-  it('is not asked while frames come', () => {
+  it('is not asked while answers come', () => {
     const world = online()
     for (let left = 60; left > 0; left--) {
       world.pass(second)
       expect(world.effects).toEqual([])
-      world.feed({ kind: 'frame' })
+      world.feed({ kind: 'answered' })
     }
     expect(world.row.status).toBe('connected')
   })
@@ -187,7 +187,7 @@ describe('credentials that are used elsewhere (440)', () => {
     world.pass(limits.replacedRetryMs)
     world.login()
     for (let lasted = 0; lasted < limits.replacedForgetMs; lasted += 10 * second) {
-      world.feed({ kind: 'frame' })
+      world.feed({ kind: 'answered' })
       world.pass(10 * second)
     }
     world.close(replaced)

@@ -51,12 +51,12 @@ export const samples = {
   pairing: { phase: { kind: 'pairing' }, row: deviceRow({ status: 'waiting_for_scan' }), paired: false },
   paired: { phase: { kind: 'paired', since: mono - second }, row: deviceRow({ account }), paired: true },
   open: {
-    phase: { kind: 'open', since: mono - minute, lastFrameAt: mono - second, probing: false },
+    phase: { kind: 'open', since: mono - minute, lastAnswerAt: mono - second, probing: false },
     row: connectedRow(),
     paired: true,
   },
   'open, probing': {
-    phase: { kind: 'open', since: mono - minute, lastFrameAt: mono - 20 * second, probing: true },
+    phase: { kind: 'open', since: mono - minute, lastAnswerAt: mono - 20 * second, probing: true },
     row: connectedRow(),
     paired: true,
   },
@@ -105,7 +105,7 @@ export const inputs = {
   qr: () => ({ kind: 'qr', qr: qrOf('ref', now.wall + 20 * second) }),
   paired: () => ({ kind: 'paired', account }),
   opened: () => ({ kind: 'opened', account }),
-  frame: () => ({ kind: 'frame' }),
+  answered: () => ({ kind: 'answered' }),
   probe_failed: () => ({ kind: 'probe_failed' }),
   deaf: () => ({ kind: 'deaf' }),
   restricted: () => ({ kind: 'restricted', until: now.wall + 90 * second }),

@@ -26,7 +26,7 @@ const said: fc.Arbitrary<Input> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.constantFrom<Input>(
-      { kind: 'frame' },
+      { kind: 'answered' },
       { kind: 'probe_failed' },
       { kind: 'deaf' },
       { kind: 'passkey_required' },

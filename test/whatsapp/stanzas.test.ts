@@ -1,7 +1,7 @@
 import type { BinaryNode } from '@whiskeysockets/baileys'
 import { describe, expect, test } from 'vitest'
 import { stanzaKeyOf } from '../../src/whatsapp/inbound.ts'
-import { StanzaTracker } from '../../src/whatsapp/stanzas.ts'
+import { isAnswer, StanzaTracker } from '../../src/whatsapp/stanzas.ts'
 
 const me = { pn: '4915000000000@s.whatsapp.net', lid: '9000000@lid' }
 const from = '4915111111111@s.whatsapp.net'
@@ -115,4 +115,16 @@ describe('the wait of the oldest stanza', () => {
     expect(tracker.see(stanza, me, 100).encrypted).toBe(true)
     expect(tracker.oldestWait(1_000)).toBe(900)
   })
+})
+
+test.each([
+  ['an answer to a question', 'iq', { type: 'result' }, true],
+  ['a refusal of one', 'iq', { type: 'error' }, true],
+  ['an ack of a message', 'ack', { class: 'message' }, true],
+  ['a question of the server', 'iq', { type: 'get' }, false],
+  ['a message', 'message', { type: 'text' }, false],
+  ['a receipt of somebody else', 'receipt', {}, false],
+  ['a notification', 'notification', { type: 'encrypt' }, false],
+])('%s: is it an answer to us?', (_, tag, attrs, answers) => {
+  expect(isAnswer({ tag, attrs })).toBe(answers)
 })

@@ -91,7 +91,7 @@ export const link = async (
     },
     onPaired: () => events.push('paired'),
     onOpened: () => events.push('opened'),
-    onFrame: ignore,
+    onAnswer: () => events.push('answer'),
     onPasskeyRequired: ignore,
     onJournaled: () => events.push('journaled'),
     onUndecryptable: async (stanzaKey, promotion) => {
