@@ -7,9 +7,10 @@ import { parseArgs } from 'node:util'
 import { crossing } from './crossing.ts'
 import { seededRandom } from './random.ts'
 import { kills, killsWithFaults } from './kills.ts'
+import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
 
-const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing]
+const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network]
 
 const seedMax = 2 ** 32 - 1
 
