@@ -35,6 +35,8 @@ export interface Counters {
   oneTimePreKeysServed: number
   /** Pre-key bundles served without a one-time key because none was left. */
   bundlesWithoutOneTimePreKey: number
+  /** Questions of companions who is in a group. */
+  groupQueries: number
   unknownIqs: number
 }
 
@@ -66,5 +68,6 @@ export const createCounters = (): Counters => ({
   mailboxDropped: 0,
   oneTimePreKeysServed: 0,
   bundlesWithoutOneTimePreKey: 0,
+  groupQueries: 0,
   unknownIqs: 0,
 })

@@ -11,6 +11,7 @@ import {
 } from '@whiskeysockets/baileys'
 import { Agent } from 'undici'
 import type { Account } from '../domain/device.ts'
+import { assert } from '../domain/errors.ts'
 import { normalizeJid } from '../domain/jid.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
@@ -19,6 +20,8 @@ import type { Store } from '../store/store.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
+import { createGroups, type Groups } from './groups.ts'
+import { senderKeyId } from './signal/addresses.ts'
 import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
 import { guardListeners, holdBack } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
@@ -86,7 +89,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
   const configOf = (
     deviceId: string,
     auth: AuthState,
-    userDevicesCache: ReturnType<typeof createDeviceListCache>,
+    caches: { readonly devices: ReturnType<typeof createDeviceListCache>; readonly groups: Groups },
   ): Partial<SocketConfig> & Pick<SocketConfig, 'auth'> => {
     let counters = retryCounters.get(deviceId)
     if (counters === undefined) {
@@ -95,7 +98,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     }
     return {
       ...tls,
-      auth: { creds: auth.creds, keys: auth.keys },
+      auth: { creds: auth.creds, keys: caches.groups.keys },
       logger: quietLogger(log.child({ device: deviceId })),
       browser: Browsers.macOS('Chrome'),
       ...(options.url === undefined ? {} : { waWebSocketUrl: options.url }),
@@ -107,7 +110,8 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       // One try: the store waits for a busy database itself, and what it gives up on must cut the socket.
       transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
       msgRetryCounterCache: counters,
-      userDevicesCache,
+      userDevicesCache: caches.devices,
+      cachedGroupMetadata: (group) => caches.groups.metadata(group),
       // Online companions silence the notifications of the phone.
       markOnlineOnConnect: false,
       syncFullHistory: false,
@@ -138,6 +142,26 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
     })
     const { creds } = auth
     const devices = createDeviceListCache(auth.keys, () => clock.now())
+    const opened = (): WASocket => {
+      assert(sock !== undefined, 'there is no socket yet')
+      return sock
+    }
+    const groups = createGroups({
+      keys: auth.keys,
+      now: () => clock.now(),
+      fetch: (group) => opened().groupMetadata(group),
+      alone: (work) => {
+        const { keys } = opened().authState
+        // The name of the lock that Baileys' own sends run under (messages-send.ts `relayMessage`).
+        return keys.transaction(() => work(keys), creds.me?.id ?? '')
+      },
+      ownSenderKeys: (group) => {
+        const { signalRepository } = opened()
+        return [creds.me?.id, creds.me?.lid].flatMap((jid) =>
+          jid === undefined ? [] : [senderKeyId(group, signalRepository.jidToSignalProtocolAddress(jid))],
+        )
+      },
+    })
     const me = (): Me => ({ pn: normalizeJid(creds.me?.id) ?? '', lid: normalizeJid(creds.me?.lid) ?? null })
 
     const drop = (why: string): void => {
@@ -187,7 +211,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), detail))
 
     sock = makeWASocket({
-      ...configOf(deviceId, auth, devices),
+      ...configOf(deviceId, auth, { devices, groups }),
       // Typed for https alone; the WebSocket library takes the one that its URL needs.
       agent: transport.agent as HttpsAgent,
       makeSignalRepository: createSignalRepository({
@@ -243,6 +267,16 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       },
       fail,
     )
+    holdBack(sock, 'CB:notification', (node) => groups.onNotification(node), fail)
+    holdBack(
+      sock,
+      'CB:ib,,dirty',
+      ({ content }) => {
+        const [dirty] = Array.isArray(content) ? content : []
+        return dirty?.attrs['type'] === 'groups' ? groups.forgetAll() : undefined
+      },
+      fail,
+    )
     handlePairingNotifications(sock, {
       saveCreds: () => auth.saveCreds(),
       showQrAgain: () => qrs.again(),
@@ -282,6 +316,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
             forgetDevices: async (user) => {
               await devices.del(user)
             },
+            groups,
           },
           message,
         ),

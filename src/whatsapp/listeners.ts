@@ -27,7 +27,7 @@ export const guardListeners = (sock: WASocket, onError: (error: unknown) => void
  */
 export const holdBack = (
   sock: WASocket,
-  event: 'CB:receipt' | 'CB:message',
+  event: 'CB:receipt' | 'CB:message' | 'CB:notification' | 'CB:ib,,dirty',
   write: (node: BinaryNode) => Promise<void> | undefined,
   onError: (error: unknown) => void,
 ): void => {

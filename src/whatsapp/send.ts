@@ -3,6 +3,7 @@ import { normalizeJid, parseJid } from '../domain/jid.ts'
 import { momentOf } from '../domain/message.ts'
 import { ackTimeoutMs, type AttemptOutcome } from '../domain/outbox.ts'
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
+import type { Groups } from './groups.ts'
 
 /** From the first look-up to the last byte written; the account's lock may be waited for in it. */
 const relayTimeoutMs = 60_000
@@ -54,6 +55,7 @@ export interface SendContext {
   readonly now: () => number
   /** Drops the cached device list of a user. */
   readonly forgetDevices: (user: string) => Promise<void>
+  readonly groups: Pick<Groups, 'metadata' | 'confirm' | 'discard' | 'forget'>
 }
 
 export interface OutboundMessage {
@@ -62,15 +64,23 @@ export interface OutboundMessage {
   readonly content: Uint8Array
 }
 
+/** Nothing was written yet: what is unknown of a question is known of the message. */
+const beforeTheWrite = (error: unknown): { readonly outcome: AttemptOutcome } => {
+  const outcome = outcomeOf(error)
+  return { outcome: outcome.kind === 'unknown' ? { kind: 'not_sent', detail: outcome.detail } : outcome }
+}
+
 /**
- * The address to send to. A phone number that this account has never met is looked up first: writing to numbers that
+ * The address to send to. Who is in a group is asked here, so that Baileys need not ask while it holds up all other sends
+ * of the account. A phone number that this account has never met is looked up first: writing to numbers that
  * are not on WhatsApp is what gets accounts restricted, and the server may know the number under another spelling.
  */
 const resolveRecipient = async (
-  { sock }: SendContext,
+  { sock, groups }: SendContext,
   to: string,
 ): Promise<{ readonly jid: string } | { readonly outcome: AttemptOutcome }> => {
   const jid = parseJid(to)
+  if (jid?.kind === 'group') await groups.metadata(to)
   if (jid?.kind !== 'phone') return { jid: to }
   const own = parseJid(sock.authState.creds.me?.id ?? '')
   if (own?.user === jid.user) return { jid: to }
@@ -88,19 +98,17 @@ const resolveRecipient = async (
     : { jid: normalizeJid(match.jid) ?? to }
 }
 
-/** Sends one message under its own id and waits for the server's ack. Never rejects. */
-export const sendMessage = async (
-  context: SendContext,
-  message: OutboundMessage,
-): Promise<AttemptOutcome> => {
-  const { sock, gone, now, forgetDevices } = context
+const attempt = async (context: SendContext, message: OutboundMessage): Promise<AttemptOutcome> => {
+  const { sock, gone, now, forgetDevices, groups } = context
   const { promise: answer, resolve } = Promise.withResolvers<AttemptOutcome>()
   const onAnswer = (node: BinaryNode): void => {
     const outcome = readAnswer(node, now())
     if (outcome === undefined) return
-    const user = parseJid(message.to)?.user
+    const jid = parseJid(message.to)
     const stale = node.attrs['phash'] !== undefined || (outcome.kind === 'rejected' && outcome.code === 479)
-    if (stale && user !== undefined) forgetDevices(user).catch(() => undefined)
+    if (jid?.kind === 'group') {
+      if (stale || outcome.kind === 'rejected') groups.forget(message.to).catch(() => undefined)
+    } else if (stale && jid !== undefined) forgetDevices(jid.user).catch(() => undefined)
     resolve(outcome)
   }
   const closed = gone.then((why): AttemptOutcome => ({ kind: 'unknown', detail: why }))
@@ -113,7 +121,7 @@ export const sendMessage = async (
       ]),
       relayTimeoutMs,
       'the look-up of the recipient',
-    ).catch((error) => ({ outcome: { kind: 'not_sent' as const, detail: messageOf(error) } }))
+    ).catch(beforeTheWrite)
     if ('outcome' in recipient) return recipient.outcome
     const relayed = sock
       .relayMessage(recipient.jid, proto.Message.decode(message.content), { messageId: message.whatsappId })
@@ -129,4 +137,17 @@ export const sendMessage = async (
   } finally {
     sock.ws.off(`TAG:${message.whatsappId}`, onAnswer)
   }
+}
+
+/** Sends one message under its own id and waits for the server's ack. Never rejects. */
+export const sendMessage = async (
+  context: SendContext,
+  message: OutboundMessage,
+): Promise<AttemptOutcome> => {
+  const outcome = await attempt(context, message)
+  if (parseJid(message.to)?.kind !== 'group') return outcome
+  // Where it cannot be written the socket has been cut, and the next one gives the key to everybody again.
+  if (outcome.kind === 'acked') await context.groups.confirm(message.to).catch(() => undefined)
+  else context.groups.discard(message.to)
+  return outcome
 }

@@ -40,6 +40,12 @@ export interface MessageBody {
   readonly text: string | null
   readonly status: string
   readonly attempts: number
+  readonly chat: string
+  readonly sender: {
+    readonly phone: string | null
+    readonly lid: string | null
+    readonly name: string | null
+  }
   readonly error: { readonly code: string; readonly detail: string } | null
 }
 
@@ -184,6 +190,13 @@ export class World {
 
   async createPhone(number: string, name = number): Promise<void> {
     await this.phone('POST', '/phones', { number, name })
+  }
+
+  /** Makes a group of phones; resolves with its JID. */
+  async createGroup(owner: string, members: readonly string[]): Promise<string> {
+    const { status, body } = await this.phone('POST', '/groups', { subject: 'Group', owner, members })
+    if (status !== 201) throw new Error(JSON.stringify(body))
+    return String(body['jid'])
   }
 
   async scan(number: string, device: string): Promise<Answer> {

@@ -141,7 +141,7 @@ export const link = async (
     async text(to, text) {
       const id = `3EB0${randomBytes(9).toString('hex').toUpperCase()}`
       const content = proto.Message.encode({ conversation: text }).finish()
-      const jid = `${to}@s.whatsapp.net`
+      const jid = to.includes('@') ? to : `${to}@s.whatsapp.net`
       const message = {
         id,
         deviceId,

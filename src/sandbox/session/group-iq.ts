@@ -19,6 +19,7 @@ export const answerGroups = (context: Context, { account }: Companion, iq: Node)
     }
   }
   if (parseJid(to)?.server !== groupServer || child(iq, 'query') === undefined) return notImplemented
+  context.counters.groupQueries++
   const group = context.groups.find(to)
   if (group === undefined) return notFound
   return group.members.has(account) ? { kind: 'result', content: [groupNode(group)] } : forbidden

@@ -30,6 +30,12 @@ export const moveSession = (set: Changeset, { id, old }: SessionPlace): Uint8Arr
   return record
 }
 
+/** The row of a sender key; `address` is the Signal address of whose it is. */
+export const senderKeyId = (group: string, address: string): string => {
+  const dot = address.lastIndexOf('.')
+  return `${group}::${address.slice(0, dot)}::${address.slice(dot + 1)}`
+}
+
 /** The ids of all rows of these places. */
 export const rowsAt = (...places: readonly SessionPlace[]): string[] =>
   places.flatMap(({ id, old }) => (old === null ? [id] : [id, old]))
@@ -70,10 +76,6 @@ export const createAddresses = (
         return { id: addressOf(transferDevice(pn, toJid)), old: addressOf(pn) }
       })
     },
-    senderKeyId(group, jid) {
-      const address = addressOf(jid)
-      const dot = address.lastIndexOf('.')
-      return `${group}::${address.slice(0, dot)}::${address.slice(dot + 1)}`
-    },
+    senderKeyId: (group, jid) => senderKeyId(group, addressOf(jid)),
   }
 }
