@@ -4,13 +4,14 @@
  * again; the timing of the machine does not.
  */
 import { parseArgs } from 'node:util'
+import { clock } from './clock.ts'
 import { crossing } from './crossing.ts'
 import { seededRandom } from './random.ts'
 import { kills, killsWithFaults } from './kills.ts'
 import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
 
-const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network]
+const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network, clock]
 
 const seedMax = 2 ** 32 - 1
 
