@@ -38,6 +38,8 @@ const malformed = 400
 export const createSockets = (context: Context, pairings: Pairings, identity: NoiseIdentity): Sockets => {
   const { counters, directory, log } = context
   const open = new Map<Connection, Purpose>()
+  /** Those that are still told nothing. */
+  const waiting = new Set<Connection>()
 
   const refuse = (connection: Connection, reason: number): void => {
     counters.loginsRefused++
@@ -54,6 +56,7 @@ export const createSockets = (context: Context, pairings: Pairings, identity: No
 
   const onHandshake = (connection: Connection, handshake: FinishedHandshake): void => {
     counters.handshakes++
+    waiting.delete(connection)
     const { payload, clientStatic } = handshake
     if (payload.devicePairingData) {
       const registration = readRegistration(handshake)
@@ -99,6 +102,7 @@ export const createSockets = (context: Context, pairings: Pairings, identity: No
           onClose: (of, refused) => {
             const purpose = purposeOf(of)
             open.delete(of)
+            waiting.delete(of)
             if (purpose.kind === 'unknown') counters.handshakesFailed++
             if ('session' in purpose) purpose.session.onClose()
             if (refused === undefined) return
@@ -113,6 +117,8 @@ export const createSockets = (context: Context, pairings: Pairings, identity: No
         context.clock.now(),
       )
       open.set(connection, { kind: 'unknown' })
+      waiting.add(connection)
+      counters.loginsAtOnceMost = Math.max(counters.loginsAtOnceMost, waiting.size)
       if (context.faults.consume('silent-handshake') !== undefined) connection.freeze()
     },
     resetFrozen() {

@@ -7,6 +7,8 @@ export interface Counters {
   pairings: number
   logins: number
   loginsRefused: number
+  /** The most sockets that ever waited for the server at a time, from the upgrade to a login, a QR or a refusal. */
+  loginsAtOnceMost: number
   messagesFromCompanions: number
   /** Of those, the ones under an id that the companion had used before, among its newest. */
   repeatsFromCompanions: number
@@ -48,6 +50,7 @@ export const createCounters = (): Counters => ({
   pairings: 0,
   logins: 0,
   loginsRefused: 0,
+  loginsAtOnceMost: 0,
   messagesFromCompanions: 0,
   repeatsFromCompanions: 0,
   messagesToCompanions: 0,

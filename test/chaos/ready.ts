@@ -1,6 +1,5 @@
 import { eventually } from '../flows/processes.ts'
 import type { StatusBody, World } from '../flows/world.ts'
-import type { Load } from './load.ts'
 
 const pollMs = 30
 const limitMs = 60_000
@@ -9,7 +8,11 @@ const limitMs = 60_000
  * Waits until the API is ready and every device of the load has become connected after `since` (wall-clock ms): before
  * that the rows may still say what was true of a connector that is dead. Resolves with how long after `since` it was.
  */
-export const untilReady = (world: World, load: Load, since: number): Promise<number> =>
+export const untilReady = (
+  world: World,
+  load: { readonly devices: readonly { readonly id: string }[] },
+  since: number,
+): Promise<number> =>
   eventually(
     'ready again',
     async () => {

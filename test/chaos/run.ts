@@ -10,8 +10,9 @@ import { seededRandom } from './random.ts'
 import { kills, killsWithFaults } from './kills.ts'
 import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
+import { connectStorm } from './storm.ts'
 
-const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network, clock]
+const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network, clock, connectStorm]
 
 const seedMax = 2 ** 32 - 1
 

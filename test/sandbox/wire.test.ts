@@ -132,3 +132,19 @@ test('frames come out the same however their bytes are cut', () => {
     ),
   )
 })
+
+test('counts how many sockets at most waited for the server at a time', async () => {
+  const own = await startSandbox({ port: 0 })
+  const most = async (): Promise<number> => (await controlOf(own).stats())['loginsAtOnceMost'] ?? 0
+  const silent = Array.from({ length: 3 }, () => new WebSocket(own.url))
+  await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('open', resolve))))
+  await until('all three', async () => (await most()) === 3)
+  for (const socket of silent) socket.terminate()
+  await until('their end', async () => (await controlOf(own).stats())['liveSockets'] === 0)
+  const client = createClient(own)
+  client.connect()
+  await shownQr(client)
+  expect(await most()).toBe(3)
+  await client.close()
+  await own.close()
+})
