@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { getCompileCacheDir } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { environment } from '../config.ts'
 import { backoffMs, type Random } from '../domain/backoff.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Service } from './service.ts'
-
-const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /**
  * So many ends in a minute are taken for accidents, and the child is wanted back at once; more are a child that cannot
@@ -35,6 +32,8 @@ const compileCache = (): Record<string, string> => {
 }
 
 export interface SuperviseOptions {
+  /** What runs the command line; without it what this process was started with, be it the sources or a bundle. */
+  readonly script?: string
   /** A command of the gateway's own command line. */
   readonly args: readonly string[]
   /** Added to the environment of this process. */
@@ -45,7 +44,8 @@ export interface SuperviseOptions {
 }
 
 /** Runs a command of ours as a child process and starts it again, with a backoff, whenever it ends. */
-export const supervise = ({ args, env, log, onUsageError }: SuperviseOptions): Service => {
+export const supervise = (options: SuperviseOptions): Service => {
+  const { script = process.argv[1] ?? '', args, env, log, onUsageError } = options
   const name = args[0] ?? 'child'
   const stopping = new AbortController()
   let child: ChildProcess | undefined
@@ -54,7 +54,7 @@ export const supervise = ({ args, env, log, onUsageError }: SuperviseOptions): S
     let endsAt: readonly number[] = []
     while (!stopping.signal.aborted) {
       // The channel tells the child when this process dies, however it dies: then the child stops too.
-      child = spawn(process.execPath, [...process.execArgv, mainFile, ...args], {
+      child = spawn(process.execPath, [...process.execArgv, script, ...args], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         env: { ...environment(), ...compileCache(), ...env },
       })

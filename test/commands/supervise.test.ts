@@ -2,10 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, test, type TestContext, vi } from 'vitest'
 import type { Service } from '../../src/commands/service.ts'
 import { restartWaitMs, supervise } from '../../src/commands/supervise.ts'
 import type { Log } from '../../src/runtime/log.ts'
+
+const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 interface Line {
   readonly fields: Readonly<Record<string, unknown>>
@@ -32,7 +35,7 @@ const supervised = (
 ) => {
   const { log, errors } = record()
   const onUsageError = vi.fn<() => void>()
-  const service: Service = supervise({ args, env, log, onUsageError })
+  const service: Service = supervise({ script: mainFile, args, env, log, onUsageError })
   onTestFinished(() => service.stop())
   return { service, errors, onUsageError }
 }

@@ -1,9 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: { readonly start: string }
+}
+/** Of `exec node FLAGS bin/gateway.js serve`: what users start, with the flags that they start it with. */
+const [flags, script] = [
+  manifest.scripts.start.split(' ').slice(2, -2),
+  path.join(root, manifest.scripts.start.split(' ').at(-2) ?? ''),
+]
 const startLimitMs = 30_000
 const pollMs = 20
 
@@ -61,7 +71,7 @@ export class Command {
     { ownGroup = false }: { readonly ownGroup?: boolean } = {},
   ) {
     const { NODE_OPTIONS: _options, VITEST: _vitest, ...inherited } = process.env
-    this.child = spawn(process.execPath, [mainFile, ...args], {
+    this.child = spawn(process.execPath, [...flags, script, ...args], {
       env: { ...inherited, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: ownGroup,
