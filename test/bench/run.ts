@@ -9,10 +9,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { api } from './api.ts'
 import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
+import { contention } from './contention.ts'
+import { growth } from './growth.ts'
 import { mainJob } from './main-job.ts'
 import { send } from './send.ts'
 
-const benchmarks: readonly Benchmark[] = [mainJob, send, api]
+const benchmarks: readonly Benchmark[] = [mainJob, send, api, growth, contention]
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3
