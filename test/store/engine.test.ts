@@ -225,6 +225,69 @@ describe('a lock that another process holds', () => {
   })
 })
 
+describe('a turn at the lock', () => {
+  const inMemory = (turns: { onBusy?: () => void; onYield?: () => void }) => {
+    const client = new BetterSqlite(':memory:')
+    client.exec('create table a (id integer primary key)')
+    const engine = createEngine(client, {
+      clock: systemClock,
+      limits: engineLimits,
+      onCommit: () => undefined,
+      ...turns,
+    })
+    opened.push(engine)
+    return { engine, insert: () => engine.write(() => client.exec('insert into a default values')) }
+  }
+
+  it('is left to a process that asks for it, once, before the next transaction', async () => {
+    const steps: string[] = []
+    const { engine, insert } = inMemory({ onYield: () => void steps.push('yielded') })
+    engine.yieldTurn()
+    await insert().then(() => steps.push('written'))
+    expect(steps).toEqual(['written'])
+    const second = insert().then(() => steps.push('written'))
+    engine.yieldTurn()
+    await second
+    await insert().then(() => steps.push('written'))
+    expect(steps).toEqual(['written', 'yielded', 'written', 'written'])
+  })
+
+  it('is asked for when another process has the lock, and taken as soon as it is told to be free', async () => {
+    const file = newFile()
+    await open({ file })
+    const client = new BetterSqlite(file, { timeout: 0 })
+    let asked = 0
+    const engine = createEngine(client, {
+      clock: systemClock,
+      limits: engineLimits,
+      onCommit: () => undefined,
+      onBusy: () => {
+        asked += 1
+      },
+    })
+    opened.push(engine)
+    const other = lock(file)
+    const write = engine.write(() => 'written')
+    await expect.poll(() => asked, { interval: 1 }).toBeGreaterThan(0)
+    other.exec('rollback')
+    engine.tryNow()
+    expect(await write).toBe('written')
+    const before = asked
+    lock(file)
+    const blocked = createEngine(new BetterSqlite(file, { timeout: 0 }), {
+      clock: systemClock,
+      limits: { ...engineLimits, busySyncMaxMs: 20 },
+      onCommit: () => undefined,
+      onBusy: () => {
+        asked += 1
+      },
+    })
+    opened.push(blocked)
+    expect(() => blocked.writeNow(() => undefined)).toThrow(StoreError)
+    expect(asked).toBeGreaterThan(before)
+  })
+})
+
 describe('a full disk', () => {
   const maxBytes = 700 * 1024
 

@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import BetterSqlite from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openStore, type OpenOptions } from '../../src/store/sqlite/open.ts'
+import { openWakeups } from '../../src/store/sqlite/wakeups.ts'
 import type { Store } from '../../src/store/store.ts'
 import { deviceId, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
 import { newFile, newFolder } from './files.ts'
@@ -152,5 +154,30 @@ describe('onChange', () => {
       .toBeGreaterThan(noticeMaxMs)
     // The poll may still tell of the lease itself, once.
     expect(own() + others()).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('a turn at the lock', () => {
+  it('is asked for and given between the processes of a folder, and an asking one is no change', async () => {
+    const folder = newFolder()
+    const heard: string[] = []
+    const join = async (name: string) => {
+      const client = new BetterSqlite(':memory:')
+      const wakeups = await openWakeups(client, { folder, log: undefined })
+      wakeups.turns({
+        asked: () => void heard.push(`${name} is asked`),
+        free: () => void heard.push(`${name} may try`),
+      })
+      wakeups.subscribe(() => void heard.push(`${name} may read`))
+      return wakeups
+    }
+    const [a, b] = [await join('a'), await join('b')]
+    a.askForTurn()
+    await expect.poll(() => heard, { interval: 5 }).toContain('b is asked')
+    b.giveTurn()
+    await expect.poll(() => heard, { interval: 5 }).toContain('a may read')
+    expect(heard).toEqual(['b is asked', 'a may try', 'a may read'])
+    await a.close()
+    await b.close()
   })
 })

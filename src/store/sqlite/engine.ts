@@ -20,6 +20,10 @@ export interface Engine {
   writeNow<T>(work: () => T): T
   /** Runs `work` outside of any transaction. */
   read<T>(work: () => T): Promise<T>
+  /** Another process waits for the lock: leaves it free for a moment before the next transaction. */
+  yieldTurn(): void
+  /** The lock may have become free: ends a pause. */
+  tryNow(): void
   /** Lets the writes that wait finish and closes the connection. Calling it twice is harmless. */
   close(): Promise<void>
 }
@@ -41,12 +45,20 @@ export const engineLimits: EngineLimits = {
   batchMax: 256,
 }
 
-/** Pauses between tries for a lock: short, since the others hold it for a few ms, and apart by chance. */
+/**
+ * Pauses between tries for a lock: short, since the others hold it for a few ms, and apart by chance. They end sooner when
+ * whoever has the lock tells that it is free.
+ */
 const busyPauseMinMs = 1
 const busyPauseMaxMs = 12
 
 const pauseMs = (tries: number): number =>
   busyPauseMinMs + Math.random() * Math.min(busyPauseMaxMs, busyPauseMinMs * 2 ** Math.min(tries, 10))
+
+/** How long a process that was asked for a turn leaves the lock alone, unless the other is done sooner. */
+const yieldMs = 3
+/** Between tries that block the event loop: the lock is free for `yieldMs` once it was asked for. */
+const syncPauseMs = 0.5
 
 const sleeper = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
@@ -67,11 +79,17 @@ export const createEngine = (
     clock,
     limits,
     onCommit,
+    onBusy = () => undefined,
+    onYield = () => undefined,
   }: {
     readonly clock: Clock
     readonly limits: EngineLimits
     /** After each commit that changed something. */
     readonly onCommit: () => void
+    /** After each try that found another process at the lock. */
+    readonly onBusy?: () => void
+    /** When the lock is left to the others for a moment. */
+    readonly onYield?: () => void
   },
 ): Engine => {
   const begin = client.prepare('begin immediate')
@@ -84,6 +102,9 @@ export const createEngine = (
 
   let queue: Waiting[] = []
   let scheduled = false
+  /** Set while the next try waits for it, and not for the event loop only. */
+  let pause: NodeJS.Timeout | undefined
+  let isAsked = false
   let busyTries = 0
   /** So many verbs at the head of the queue have been rolled back and get savepoints now. */
   let inSavepoints = 0
@@ -108,12 +129,13 @@ export const createEngine = (
     if (scheduled || queue.length === 0) return
     scheduled = true
     if (busyTries === 0) setImmediate(flush)
-    else setTimeout(flush, pauseMs(busyTries))
+    else pause = setTimeout(flush, pauseMs(busyTries))
   }
 
   /** Another process holds the lock: those who have waited too long give up, the others go on waiting. */
   const waitForLock = (error: unknown): void => {
     busyTries += 1
+    onBusy()
     const oldest = clock.monotonic() - limits.busyRetryMaxMs
     const [tired, patient] = [
       queue.filter((waiting) => waiting.since <= oldest),
@@ -148,6 +170,14 @@ export const createEngine = (
   }
 
   function flush(): void {
+    pause = undefined
+    const yields = isAsked && busyTries === 0
+    isAsked = false
+    if (yields) {
+      pause = setTimeout(flush, yieldMs)
+      onYield()
+      return
+    }
     scheduled = false
     try {
       begin.run()
@@ -207,8 +237,9 @@ export const createEngine = (
         return
       } catch (error) {
         if (!isBusy(error) || clock.monotonic() >= until) throw error
+        onBusy()
         // SQLite's own wait sleeps up to 100 ms at a time, through many moments in which the lock is free.
-        Atomics.wait(sleeper, 0, 0, pauseMs(1))
+        Atomics.wait(sleeper, 0, 0, syncPauseMs)
       }
     }
   }
@@ -244,6 +275,18 @@ export const createEngine = (
           })
         }
       }
+    },
+
+    yieldTurn() {
+      // With nothing to write there is nothing to leave.
+      if (scheduled) isAsked = true
+    },
+
+    tryNow() {
+      if (pause === undefined) return
+      clearTimeout(pause)
+      pause = undefined
+      setImmediate(flush)
     },
 
     close() {

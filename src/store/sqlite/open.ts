@@ -114,7 +114,10 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     clock,
     limits: { ...engineLimits, ...options.limits },
     onCommit: () => wakeups.committed(),
+    onBusy: () => wakeups.askForTurn(),
+    onYield: () => wakeups.giveTurn(),
   })
+  wakeups.turns({ asked: () => engine.yieldTurn(), free: () => engine.tryNow() })
 
   const db = drizzle(client)
   const fence = createFence(db)

@@ -1,6 +1,6 @@
 /**
  * Pokes between the processes of one data folder. Each listens on a Unix socket in the folder and connects to the
- * sockets that it finds there when it starts; a byte on a connection is a poke.
+ * sockets that it finds there when it starts. A byte on a connection is a poke; another one asks for a turn at the lock.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises'
@@ -10,9 +10,15 @@ import path from 'node:path'
 import type { Log } from '../../runtime/log.ts'
 
 export interface Pokes {
+  /** Tells the others that the database may have changed and that its lock is free. */
   poke(): void
+  /** Tells the others that this process waits for the lock. */
+  ask(): void
   close(): Promise<void>
 }
+
+const pokeByte = '.'
+const askByte = '?'
 
 /** `sun_path` has 104 bytes on macOS, 108 on Linux, with the zero at its end. */
 const socketPathMaxBytes = 103
@@ -49,10 +55,12 @@ const listen = (server: Server, socketPath: string): Promise<void> =>
 export const openPokes = async ({
   folder,
   onPoke,
+  onAsk,
   log,
 }: {
   readonly folder: string
   readonly onPoke: () => void
+  readonly onAsk: () => void
   readonly log: Log | undefined
 }): Promise<Pokes | undefined> => {
   const name = `wake-${process.pid}-${randomBytes(4).toString('hex')}.sock`
@@ -61,7 +69,10 @@ export const openPokes = async ({
   const join = (socket: Socket): void => {
     peers.add(socket)
     socket.unref()
-    socket.on('data', onPoke)
+    socket.on('data', (bytes: Buffer) => {
+      if (bytes.includes(askByte)) onAsk()
+      if (bytes.includes(pokeByte)) onPoke()
+    })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => peers.delete(socket))
   }
@@ -103,11 +114,14 @@ export const openPokes = async ({
     return undefined
   }
 
+  const tell = (byte: string): void => {
+    // A peer that has not read the last byte needs no other.
+    for (const peer of peers) if (peer.writableLength === 0) peer.write(byte)
+  }
+
   return {
-    poke() {
-      // A peer that has not read the last poke needs no other.
-      for (const peer of peers) if (peer.writableLength === 0) peer.write('.')
-    },
+    poke: () => tell(pokeByte),
+    ask: () => tell(askByte),
     async close() {
       for (const peer of peers) peer.destroy()
       await new Promise<void>((resolve) => {

@@ -12,6 +12,12 @@ export interface Wakeups {
   /** This process has committed something. */
   committed(): void
   subscribe(listener: () => void): () => void
+  /** Asks the processes that may have the lock for a turn. */
+  askForTurn(): void
+  /** Tells the others that they may have the lock now. */
+  giveTurn(): void
+  /** Who is told of asking processes, and of the moments in which the lock may have become free. */
+  turns(listener: { readonly asked: () => void; readonly free: () => void }): void
   close(): Promise<void>
 }
 
@@ -20,6 +26,7 @@ export const openWakeups = async (
   { folder, log }: { readonly folder: string | undefined; readonly log: Log | undefined },
 ): Promise<Wakeups> => {
   const listeners = new Set<() => void>()
+  let turnListener: Parameters<Wakeups['turns']>[0] | undefined
   let pending = false
   let own = false
 
@@ -42,7 +49,17 @@ export const openWakeups = async (
   }
 
   const pokes: Pokes | undefined =
-    folder === undefined ? undefined : await openPokes({ folder, onPoke: notify, log })
+    folder === undefined
+      ? undefined
+      : await openPokes({
+          folder,
+          onPoke() {
+            turnListener?.free()
+            notify()
+          },
+          onAsk: () => turnListener?.asked(),
+          log,
+        })
 
   const dataVersion = client.prepare<[], number>('pragma data_version').pluck()
   let seen: number | undefined
@@ -70,6 +87,11 @@ export const openWakeups = async (
       return () => {
         listeners.delete(entry)
       }
+    },
+    askForTurn: () => pokes?.ask(),
+    giveTurn: () => pokes?.poke(),
+    turns(listener) {
+      turnListener = listener
     },
     async close() {
       clearInterval(timer)
