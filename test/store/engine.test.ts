@@ -168,9 +168,7 @@ describe('a lock that another process holds', () => {
     const write = enqueue(store, 'M1').finally(() => {
       done = true
     })
-    const since = performance.now()
-    await expect.poll(() => performance.now() - since, { interval: 10 }).toBeGreaterThan(300)
-    expect(ticks).toBeGreaterThan(20)
+    await expect.poll(() => ticks, { interval: 10, timeout: 4_000 }).toBeGreaterThan(20)
     expect(done).toBe(false)
     expect(await listed(store)).toEqual([])
     other.exec('commit')
