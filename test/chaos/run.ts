@@ -11,8 +11,17 @@ import { kills, killsWithFaults } from './kills.ts'
 import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
 import { connectStorm } from './storm.ts'
+import { simulation } from './simulation.ts'
 
-const scenarios: readonly Scenario[] = [kills, killsWithFaults, crossing, network, clock, connectStorm]
+const scenarios: readonly Scenario[] = [
+  kills,
+  killsWithFaults,
+  crossing,
+  network,
+  clock,
+  connectStorm,
+  simulation,
+]
 
 const seedMax = 2 ** 32 - 1
 
