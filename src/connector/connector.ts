@@ -78,21 +78,26 @@ export const startConnector = (options: ConnectorOptions): Connector => {
 
   const takeSeat = async (): Promise<boolean> => {
     if (seat !== undefined) return true
-    seat = await keeper.acquire(connectorSeat)
-    if (seat === undefined) {
+    const taken = await keeper.acquire(connectorSeat)
+    seat = taken
+    if (taken === undefined) {
       if (!announcedWait) log.info({ owner }, 'another connector is active; waiting for its lease')
       announcedWait = true
       return false
     }
     announcedWait = false
     cursor = await store.events.latest()
-    log.info({ owner, epoch: seat.epoch }, 'connector is active')
+    // It may have been lost in the meantime.
+    if (seat !== taken) return false
+    log.info({ owner, epoch: taken.epoch }, 'connector is active')
     return true
   }
 
   const start = async (device: Device): Promise<void> => {
     const lease = await keeper.acquire(deviceLeaseName(device.id))
     if (lease === undefined) return
+    // Whoever has the seat by now needs it: nobody would give this device its rows and ticks here.
+    if (seat === undefined) return keeper.release(lease)
     runners.set(
       device.id,
       startDeviceRunner(device, lease, {

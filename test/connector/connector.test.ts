@@ -18,7 +18,12 @@ const ask = async (store: Store, id: string, verb: typeof start): Promise<void> 
   await store.devices.decide(id, (before) => verb(before, id, origin, Date.now()))
 }
 
-const startOne = (store: Store, owner: string, script: Parameters<typeof scriptWhatsApp>[0] = {}) => {
+const startOne = (
+  store: Store,
+  owner: string,
+  script: Parameters<typeof scriptWhatsApp>[0] = {},
+  clock = systemClock,
+) => {
   const phone = scriptWhatsApp(script)
   const { log, lines } = keepLog()
   const dead = new Set<string>()
@@ -26,7 +31,7 @@ const startOne = (store: Store, owner: string, script: Parameters<typeof scriptW
     owner,
     store,
     whatsapp: phone.whatsapp,
-    clock: systemClock,
+    clock,
     random: noLuck,
     limits,
     loginsMax: 50,
@@ -104,6 +109,45 @@ describe('a connector', () => {
     const { dead, online } = startOne(store, 'c2')
     dead.add('c1')
     await online('a')
+  })
+
+  it('that loses its seat while it takes it does nothing without it, and takes it again', async () => {
+    const store = await createWorld('a')
+    let skippedMs = 0
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + skippedMs }
+    const lost = (): boolean => lines.includes('warn lease lost')
+    wrap(store.events, 'latest', (real) => async (...given) => {
+      if (skippedMs === 0) {
+        skippedMs = 2 * ttlMs
+        await until(lost)
+        await store.leases.claim(connectorSeat, 'c2', ttlMs, clock.monotonic())
+      }
+      return real(...given)
+    })
+    const { lines, dead, online, phone } = startOne(store, 'c1', {}, clock)
+    await until(() => lines.includes('info another connector is active; waiting for its lease'))
+    expect(phone.opens).toEqual([])
+    dead.add('c2')
+    await online('a')
+    expect(lines.filter((line) => line.startsWith('error'))).toEqual([])
+  })
+
+  it('that loses its seat while it takes a device gives the device back', async () => {
+    const store = await createWorld('a')
+    let taken = false
+    wrap(store.leases, 'claim', (real) => async (...given) => {
+      const lease = await real(...given)
+      if (!taken && String(given[0]) === deviceLeaseName('a')) {
+        taken = true
+        await store.leases.claim(connectorSeat, 'c2', 60_000, systemClock.monotonic(), 'c1')
+        await until(() => lines.includes('warn lease lost'))
+      }
+      return lease
+    })
+    const { lines, phone } = startOne(store, 'c1')
+    await until(() => taken)
+    await until(async () => (await ownerOf(store, deviceLeaseName('a'))) === undefined)
+    expect(phone.opens).toEqual([])
   })
 
   it('that has lost its seat drops all sockets, and gives the devices back to who has it', async () => {

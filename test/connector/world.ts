@@ -70,6 +70,7 @@ const copyOf = (store: Store): Store => ({
   auth: { ...store.auth },
   inbound: { ...store.inbound },
   leases: { ...store.leases },
+  events: { ...store.events },
 })
 
 export const openMemory = async (): Promise<Store> => {
