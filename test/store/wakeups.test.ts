@@ -4,6 +4,8 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import BetterSqlite from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
+import { start, stop } from '../../src/domain/device.ts'
+import { deviceLeaseName } from '../../src/domain/lease.ts'
 import { openStore, type OpenOptions } from '../../src/store/sqlite/open.ts'
 import { openWakeups } from '../../src/store/sqlite/wakeups.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -76,6 +78,24 @@ describe('onChange', () => {
         await heardWithin(heard, pokeMaxMs)
       }
     }
+  })
+
+  it('listeners do not hear of rows that nobody waits for', async () => {
+    const store = await open({ file: ':memory:' })
+    await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, t0))
+    const lease = await store.leases.claim(deviceLeaseName(deviceId), 'c1', leaseTtlMs, t0)
+    if (lease === undefined) throw new Error('a new lease was refused')
+    const heard = count(store)
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    await turn()
+    const before = heard()
+    await store.auth.commit(lease, deviceId, { session: { a: Buffer.from('a') } }, null, t0)
+    await store.leases.renew('c1', [lease], leaseTtlMs, t0)
+    await turn()
+    expect(heard()).toBe(before)
+    await store.devices.decide(deviceId, (device) => stop(device, deviceId, origin, t0))
+    await turn()
+    expect(heard()).toBe(before + 1)
   })
 
   it('without a poke the poll notices', async () => {

@@ -119,7 +119,7 @@ export const createAuth = (
         return found
       }),
     commit: (lease, deviceId, changes, row, now) =>
-      engine.write(() => {
+      engine.writeQuietly(() => {
         fence(lease)
         writeKeys(deviceId, changes, now)
         if (row !== null) writeJournal(deviceId, row, now)

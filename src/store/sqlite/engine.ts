@@ -16,7 +16,9 @@ export interface Engine {
    * the first time for nothing: it must change nothing but the database.
    */
   write<T>(work: () => T): Promise<T>
-  /** The same before it returns; the wait for another process's lock blocks the event loop, `busySyncMaxMs` at most. */
+  /** The same for rows that nobody waits for: no listener hears of it. */
+  writeQuietly<T>(work: () => T): Promise<T>
+  /** The same, quietly, before it returns; the wait for another process's lock blocks the event loop, `busySyncMaxMs` at most. */
   writeNow<T>(work: () => T): T
   /** Runs `work` outside of any transaction. */
   read<T>(work: () => T): Promise<T>
@@ -67,6 +69,7 @@ const halfWritten = new Error('a verb failed after it had written')
 
 interface Waiting {
   readonly since: number
+  readonly quiet: boolean
   /** Throws `halfWritten` when it failed after a write and has no savepoint to go back to. */
   readonly run: (inSavepoint: boolean) => void
   /** Called after COMMIT with undefined, or with what made the transaction fail. */
@@ -84,7 +87,7 @@ export const createEngine = (
   }: {
     readonly clock: Clock
     readonly limits: EngineLimits
-    /** After each commit that changed something. */
+    /** After each commit that changed something of interest to listeners. */
     readonly onCommit: () => void
     /** After each try that found another process at the lock. */
     readonly onBusy?: () => void
@@ -114,15 +117,15 @@ export const createEngine = (
   const closed = (): StoreError => new StoreError('closed', 'the store is closed')
 
   /** Runs `work` inside an open transaction. */
-  const transact = (work: () => void): void => {
-    const before = changes.get()
+  const transact = (work: () => void, quiet: boolean): void => {
+    const before = quiet ? undefined : changes.get()
     try {
       work()
       commit.run()
     } finally {
       if (client.inTransaction) rollback.run()
     }
-    if (changes.get() !== before) onCommit()
+    if (!quiet && changes.get() !== before) onCommit()
   }
 
   const schedule = (): void => {
@@ -152,12 +155,15 @@ export const createEngine = (
     inSavepoints = 0
     let failure: unknown
     try {
-      transact(() => {
-        for (const { run } of batch) {
-          run(again)
-          if (!client.inTransaction) throw new StoreError('failed', 'the transaction was lost')
-        }
-      })
+      transact(
+        () => {
+          for (const { run } of batch) {
+            run(again)
+            if (!client.inTransaction) throw new StoreError('failed', 'the transaction was lost')
+          }
+        },
+        batch.every(({ quiet }) => quiet),
+      )
     } catch (error) {
       if (error === halfWritten && batch.length > 1) {
         queue = [...batch, ...queue]
@@ -195,7 +201,7 @@ export const createEngine = (
     schedule()
   }
 
-  const write = <T>(work: () => T): Promise<T> =>
+  const enqueue = <T>(work: () => T, quiet: boolean): Promise<T> =>
     new Promise((resolve, reject) => {
       if (closing !== undefined) return reject(closed())
       if (queue.length >= limits.waitingWritesMax) {
@@ -204,6 +210,7 @@ export const createEngine = (
       let outcome: { readonly value: T } | { readonly error: unknown } | undefined
       queue.push({
         since: clock.monotonic(),
+        quiet,
         run(inSavepoint) {
           const before = changes.get()
           if (inSavepoint) savepoint.run()
@@ -245,7 +252,8 @@ export const createEngine = (
   }
 
   return {
-    write,
+    write: (work) => enqueue(work, false),
+    writeQuietly: (work) => enqueue(work, true),
 
     writeNow(work) {
       if (closing !== undefined) throw closed()
@@ -254,7 +262,7 @@ export const createEngine = (
         let result: { readonly value: ReturnType<typeof work> } | undefined
         transact(() => {
           result = { value: work() }
-        })
+        }, true)
         if (result === undefined) throw new StoreError('failed', 'the transaction was lost')
         return result.value
       } catch (error) {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, lte, max, sql } from './drizzle.ts'
+import { and, asc, eq, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
 import type { Engine } from './engine.ts'
@@ -8,13 +8,19 @@ import { param, type Db } from './statements.ts'
 /** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
 const windowSeqs = 5_000
 
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+
 /** The type and its data were written together from a NewEvent. */
 const toEvent = ({ data, ...row }: typeof events.$inferSelect): Event =>
   ({ ...row, data: JSON.parse(data) as unknown }) as Event
 
 export const createEvents = (db: Db, engine: Engine): EventStore => {
   const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
-  const wanted = inArray(events.type, sql`(select value from json_each(${param('types')}))`)
+  // A text with a space around each wanted type: a table of them would cost more than the rest of the query.
+  const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
   const ofDevice = eq(events.deviceId, param('deviceId'))
   const query = (where: ReturnType<typeof and>) =>
     db.select().from(events).where(where).orderBy(asc(events.seq)).limit(param('limit')).prepare()
@@ -37,7 +43,7 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
     if (types === undefined) {
       return (deviceId === undefined ? all.all(range) : byDevice.all({ ...range, deviceId })).map(toEvent)
     }
-    const list = JSON.stringify(types)
+    const list = ` ${types.join(' ')} `
     const rows =
       deviceId === undefined
         ? byType.all({ ...range, types: list })
@@ -53,12 +59,10 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
       const end = await engine.read(latest)
       const found: Event[] = []
       for (let from = after; from < end && found.length < filter.limit; from += windowSeqs) {
+        if (from > after) await turn()
         const until = Math.min(from + windowSeqs, end)
         const limit = filter.limit - found.length
         found.push(...(await engine.read(() => select(from, until, { ...filter, limit }))))
-        await new Promise<void>((resolve) => {
-          setImmediate(resolve)
-        })
       }
       return found
     },

@@ -159,7 +159,7 @@ export const createInbound = (
     prune: async (deviceId, before) => {
       let pruned = 0
       for (;;) {
-        const count = await engine.write(() => rows.prune(deviceId, before))
+        const count = await engine.writeQuietly(() => rows.prune(deviceId, before))
         pruned += count
         if (count < pruneBatchRows) return pruned
       }

@@ -72,7 +72,7 @@ export const createLeases = (db: Db, engine: Engine, clock: Clock): LeaseStore =
         return toLease(row) ?? undefined
       }),
     renew: (owner, wanted, ttlMs, now) =>
-      engine.write(() => {
+      engine.writeQuietly(() => {
         const end = endOf(now + ttlMs, now)
         return wanted
           .filter(({ name, epoch }) => renew.run({ name, owner, epoch, ...end }).changes > 0)

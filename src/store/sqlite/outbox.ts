@@ -131,7 +131,7 @@ export const createOutbox = (
       }),
 
     claim: (lease, { deviceId, limit }, origin, now) =>
-      engine.write(() => {
+      engine.writeQuietly(() => {
         fence(lease)
         return queue.due(deviceId, now, limit).map(({ message: before, content, row }): ClaimedMessage => {
           assert(content, `message ${before.id} of the outbox has no content`)
