@@ -1,0 +1,97 @@
+/**
+ * `npm run profile -- send|receive [--messages N] [--devices N]`: runs the load with `--cpu-prof` on the gateway's
+ * processes and prints where the CPU time of the load went: by package, by function, and with what is called from it.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { World } from '../flows/world.ts'
+import { type CpuProfile, type Share, sharesOfWindow } from './cpu-profile.ts'
+import { type GatewayClient, openGateway } from './gateway.ts'
+import { cpuMs } from './measure.ts'
+import { preload } from './preload.ts'
+
+const chats = 20
+const rowsShown = 40
+const intervalUs = 250
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    messages: { type: 'string', default: '600' },
+    devices: { type: 'string', default: '1' },
+  },
+})
+const [kind = 'send'] = positionals
+if (kind !== 'send' && kind !== 'receive') {
+  console.error('error: profile send or receive')
+  process.exit(2)
+}
+const messages = Number(values.messages)
+const accounts = Array.from({ length: Number(values.devices) }, (_, index) => `1555100${index}`)
+const contacts = Array.from({ length: chats }, (_, index) => `1555900${index}`)
+
+const nowUs = (): number => Number(process.hrtime.bigint() / 1000n)
+
+const sendLoad = async (world: World, client: GatewayClient): Promise<() => Promise<unknown>> => {
+  const orders = (count: number) =>
+    accounts.flatMap((account) =>
+      contacts.map((number) => ({ account, to: `${number}@s.whatsapp.net`, count, inFlight: 1 })),
+    )
+  await client.send(orders(5))
+  await Promise.all(
+    [...accounts, ...contacts].map((number) => world.phone('POST', `/phones/${number}/power`, { on: false })),
+  )
+  return () => client.send(orders(Math.ceil(messages / chats / accounts.length)))
+}
+
+const printShares = (title: string, shares: readonly Share[], rows: number): void => {
+  console.log(`\n  ${title}`)
+  for (const { name, part } of shares.slice(0, rows)) {
+    console.log(`  ${(part * 100).toFixed(1).padStart(6)} %  ${name}`)
+  }
+}
+
+const folder = await mkdtemp(path.join(tmpdir(), 'wag-profile-'))
+try {
+  const world = await World.open()
+  let window: readonly [number, number] = [0, 0]
+  let names: Record<string, number> = {}
+  const used: Record<string, number> = {}
+  try {
+    await world.startGateway(['serve'], {
+      NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=${intervalUs} --cpu-prof-dir=${folder}`,
+    })
+    const client = await openGateway(world)
+    names = { API: client.api, connector: client.connector }
+    await client.link(accounts)
+    await Promise.all(contacts.map((number) => world.createPhone(number)))
+    const load =
+      kind === 'send' ? await sendLoad(world, client) : await preload(world, accounts, contacts, messages)
+    const before = Object.entries(names).map(([name, pid]) => [name, cpuMs(pid)] as const)
+    const from = nowUs()
+    await load()
+    window = [from, nowUs()]
+    for (const [name, ms] of before) used[name] = cpuMs(names[name] ?? 0) - ms
+    await client.close()
+  } finally {
+    await world.close()
+  }
+  const files = await readdir(folder)
+  console.log(`${kind}: ${messages} messages in ${((window[1] - window[0]) / 1000).toFixed(0)} ms`)
+  for (const [name, pid] of Object.entries(names)) {
+    const file = files.find((each) => each.includes(`.${pid}.`))
+    if (file === undefined) throw new Error(`no profile of ${name}`)
+    const profile = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as CpuProfile
+    const { busyUs, packages, self, inclusive } = sharesOfWindow(profile, ...window)
+    console.log(
+      `\n${name}: ${(busyUs / 1000 / messages).toFixed(2)} ms a message by the profile, ${((used[name] ?? 0) / messages).toFixed(2)} by the kernel`,
+    )
+    printShares('by package, in itself', packages, rowsShown / 2)
+    printShares('by function, in itself', self, rowsShown)
+    printShares('by function, with what it calls', inclusive, rowsShown)
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
