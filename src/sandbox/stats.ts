@@ -24,6 +24,8 @@ export interface Counters {
   /** Messages that phones encrypted again because a companion asked. */
   resentByPhones: number
   receiptsFromCompanions: number
+  /** Privacy tokens that companions gave to contacts. */
+  privacyTokensGiven: number
   /** Acks with an error that companions sent for messages. */
   nacksFromCompanions: number
   acksSent: number
@@ -62,6 +64,7 @@ export const createCounters = (): Counters => ({
   retryReceiptsFromCompanions: 0,
   resentByPhones: 0,
   receiptsFromCompanions: 0,
+  privacyTokensGiven: 0,
   nacksFromCompanions: 0,
   acksSent: 0,
   acksLost: 0,

@@ -23,6 +23,7 @@ import { readClose } from './close.ts'
 import { createGroups, type Groups } from './groups.ts'
 import { senderKeyId } from './signal/addresses.ts'
 import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
+import { acceptLateWrites } from './late-writes.ts'
 import { guardListeners, holdBack } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
 import { quietLogger } from './quiet-logger.ts'
@@ -244,6 +245,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
       (text, ttlMs) => listener.onQr(text, ttlMs),
     )
 
+    acceptLateWrites(sock.authState.keys)
     guardListeners(sock, fail)
     holdBack(
       sock,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts'
 import { controlOf, until } from '../sandbox/client.ts'
 import { closeStores } from './signal/parties.ts'
-import { link, untilQuiet, type WireClient } from './wire-client.ts'
+import { deviceOfWire, link, untilQuiet, type WireClient } from './wire-client.ts'
 
 const own = '15554000'
 const friend = '15554900'
@@ -75,6 +75,22 @@ describe('what an attempt to send comes to', () => {
     expect(again.kind).toBe('acked')
     expect(await received('twice')).toBe(1)
   })
+})
+
+test('a contact is given a privacy token once, not with every text', async () => {
+  const newFriend = '15554910'
+  await control().phone(newFriend)
+  const before = (await control().stats())['privacyTokensGiven'] ?? 0
+  await client.text(newFriend, 'first')
+  const { lid } = await control().get<{ lid: string }>(`/phones/${newFriend}`)
+  await until(
+    'the token',
+    async () => (await client.store.auth.keys(deviceOfWire, 'tctoken', [lid])).size === 1,
+  )
+  for (const text of ['second', 'third'])
+    expect((await client.text(newFriend, text)).outcome.kind).toBe('acked')
+  await client.socket.probe(5_000)
+  expect((await control().stats())['privacyTokensGiven']).toBe(before + 1)
 })
 
 test('after a drop no ratchet is written any more, though 20 messages are on their way', async () => {

@@ -110,6 +110,7 @@ const privacyTokenBytes = 16
 const setPrivacy: Handler = (context, companion, iq) => {
   const tokens = children(child(iq, 'tokens'), 'token')
   for (const token of tokens) {
+    context.counters.privacyTokensGiven++
     const contact = context.directory.find(attr(token, 'jid'))
     if (contact === undefined) continue
     const { number, lid } = companion.account
