@@ -12,12 +12,14 @@ import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
 import { connectStorm } from './storm.ts'
 import { simulation } from './simulation.ts'
+import { zombie } from './zombie.ts'
 
 const scenarios: readonly Scenario[] = [
   kills,
   killsWithFaults,
   crossing,
   network,
+  zombie,
   clock,
   connectStorm,
   simulation,
