@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
 import type { Limits } from '../domain/connection.ts'
-import type { Device } from '../domain/device.ts'
+import { type Device, isUnsettled } from '../domain/device.ts'
 import type { Event } from '../domain/event.ts'
 import { connectorSeat, deviceLeaseName, type Lease } from '../domain/lease.ts'
 import { createStep } from '../domain/step.ts'
@@ -36,8 +36,10 @@ export interface Connector {
   stop(): Promise<void>
 }
 
-/** Rows are looked at this often, whether somebody poked or not. */
+/** When anything has changed all rows are looked at, at most so often. */
 const reconcileMs = 250
+/** All rows are looked at this often, whether anything seems to have changed or not. */
+const lookAnywayMs = 2_000
 const shutdownMs = 5_000
 const eventBatch = 500
 
@@ -57,6 +59,12 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   let announcedWait = false
   let cursor = 0
   let stopped = false
+  /** Something was written, by whomever, since all rows were read. */
+  let dirty = true
+  let readAllAt = Number.NEGATIVE_INFINITY
+  let tickedAt = Number.NEGATIVE_INFINITY
+  /** Devices that must be looked at before all are. */
+  const concerned = new Set<string>()
 
   const keeper = startLeaseKeeper({
     leases: store.leases,
@@ -89,13 +97,17 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     cursor = await store.events.latest()
     // It may have been lost in the meantime.
     if (seat !== taken) return false
+    readAllAt = Number.NEGATIVE_INFINITY
     log.info({ owner, epoch: taken.epoch }, 'connector is active')
     return true
   }
 
   const start = async (device: Device): Promise<void> => {
     const lease = await keeper.acquire(deviceLeaseName(device.id))
-    if (lease === undefined) return
+    if (lease === undefined) {
+      concerned.add(device.id)
+      return
+    }
     // Whoever has the seat by now needs it: nobody would give this device its rows and ticks here.
     if (seat === undefined) return keeper.release(lease)
     runners.set(
@@ -131,6 +143,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     }
     runners.delete(runner.deviceId)
     endings.delete(runner)
+    concerned.add(runner.deviceId)
     loop.poke()
   }
   const endAllOver = (): void => {
@@ -146,8 +159,23 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       log.error({ device: device.id, err: error }, 'device was not started')
     }
   }
+  const rowsToLookAt = async (now: number): Promise<readonly Device[]> => {
+    const ids = [...concerned]
+    concerned.clear()
+    const sinceMs = now - readAllAt
+    if (sinceMs >= lookAnywayMs || (dirty && sinceMs >= reconcileMs)) {
+      readAllAt = now
+      dirty = false
+      return store.devices.unsettled()
+    }
+    const views = await Promise.all(ids.map((id) => store.devices.get(id)))
+    return views.flatMap((view) => (view !== undefined && isUnsettled(view.device) ? [view.device] : []))
+  }
   const reconcile = async (): Promise<void> => {
-    await Promise.all((await store.devices.unsettled()).map(bringInLine))
+    const now = clock.monotonic()
+    await Promise.all((await rowsToLookAt(now)).map(bringInLine))
+    if (now - tickedAt < reconcileMs) return
+    tickedAt = now
     for (const runner of runners.values()) runner.tick()
   }
 
@@ -165,7 +193,10 @@ export const startConnector = (options: ConnectorOptions): Connector => {
 
   const react = (event: Event): void => {
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
-    else if (event.type === 'device.status_changed') loop.poke()
+    else if (event.type === 'device.status_changed') {
+      concerned.add(event.deviceId)
+      loop.poke()
+    }
   }
   /** Turns a hint that something has changed into pokes for those whom it concerns. */
   const feed = startLoop({
@@ -184,7 +215,10 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     },
     onError: (error) => log.error({ err: error }, 'event feed failed'),
   })
-  const unsubscribe = store.onChange(() => feed.poke())
+  const unsubscribe = store.onChange(() => {
+    dirty = true
+    feed.poke()
+  })
 
   return {
     async stop() {

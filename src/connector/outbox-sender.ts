@@ -34,7 +34,8 @@ export interface OutboxSender {
 
 /** Baileys works on them one by one; more would only lengthen the time that each spends in its hands. */
 const inFlightMax = 20
-const pollMs = 1_000
+/** What is queued pokes it, and what is due later wakes it: this is for what was missed. */
+const pollMs = 5_000
 const recordRetryMs = 1_000
 
 /** Sends what is due over one open socket: claim, send, record. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startConnector } from '../../src/connector/connector.ts'
-import { restart, start, stop } from '../../src/domain/device.ts'
+import { requestPairingCode, restart, start, stop } from '../../src/domain/device.ts'
 import { connectorSeat, deviceLeaseName } from '../../src/domain/lease.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -11,6 +11,10 @@ import { keepLog, openMemory, refusal, rowOf, until, wrap } from './world.ts'
 
 const ttlMs = 5_000
 const shutdownMs = 5_000
+/** While nothing is written rows are read every 2 s; a renewal of the leases is a write. */
+const idleReadsMax = 3
+const idleMs = 1_000
+
 /** Sooner than the poll of an outbox: it must have been a poke. */
 const pokeMaxMs = 500
 
@@ -260,5 +264,33 @@ describe('a connector', () => {
     const { socketOf, lines } = startOne(store, 'c1')
     await socketOf('a')
     expect(lines).toContain('error reconcile failed')
+  })
+})
+
+describe('the rows of the devices', () => {
+  it('are not read again and again while nobody writes', async () => {
+    const store = await createWorld('a')
+    const { online } = startOne(store, 'c1')
+    await online('a')
+    let reads = 0
+    wrap(store.devices, 'unsettled', (real) => (...given) => {
+      reads += 1
+      return real(...given)
+    })
+    await new Promise((resolve) => setTimeout(resolve, idleMs))
+    expect(reads).toBeLessThanOrEqual(idleReadsMax)
+  })
+
+  it('are read when something changed that no event tells of, such as a request for a pairing code', async () => {
+    const store = await createWorld('a')
+    const { socketOf } = startOne(store, 'c1')
+    const socket = await socketOf('a')
+    socket.on.onQr('ref', 60_000)
+    await until(async () => (await rowOf(store, 'a')).status === 'waiting_for_scan')
+    await store.devices.decide('a', (before) =>
+      requestPairingCode(before, 'a', '4915123456789', origin, Date.now()),
+    )
+    await until(() => socket.codes.length === 1)
+    socket.codes[0]?.resolve('ABCD1234')
   })
 })

@@ -122,9 +122,10 @@ describe('a store that refuses', () => {
 
 describe('receipts and undecryptable stanzas', () => {
   it('are written before the port is answered', async () => {
-    const { store, online, clock, lease } = await runDevice()
+    const { store, online, clock, lease, runner } = await runDevice()
     const { on, sends } = await online()
     await enqueue(store, 'm1', { sender: self }, clock.now())
+    runner.pokeOutbox()
     await until(() => sends.length === 1)
     sends[0]?.resolve({ kind: 'acked', at: clock.now() })
     await on.onReceipt({ whatsappIds: ['m1'], status: 'read', at: clock.now(), from: 'x@lid' })
