@@ -1,3 +1,5 @@
+// Before Baileys, which takes what this changes when it is loaded.
+import './bounded-inflate.ts'
 import { Agent as HttpsAgent } from 'node:https'
 import {
   Browsers,
@@ -18,6 +20,7 @@ import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Store } from '../store/store.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
+import { boundMessages } from './bounded-messages.ts'
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
 import { createGroups, type Groups } from './groups.ts'
@@ -247,6 +250,7 @@ export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp =
 
     acceptLateWrites(sock.authState.keys)
     guardListeners(sock, fail)
+    boundMessages(ws)
     holdBack(
       sock,
       'CB:receipt',
