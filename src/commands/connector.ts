@@ -50,12 +50,16 @@ const readCa = async (file: string | undefined): Promise<string | undefined> => 
   }
 }
 
-/** Runs the connector. Rejects with StoreError, StoreVersionError or UsageError. */
-export const startConnectorService = async (config: Config, log: Log): Promise<Service> => {
+/** Runs the connector on what `open` opens. Rejects with StoreError, StoreVersionError or UsageError. */
+export const startConnectorService = async (
+  config: Config,
+  log: Log,
+  open: typeof openData = openData,
+): Promise<Service> => {
   muteConsole(log)
   const { url, noiseRootKey, version, qrTimeoutMs, keepAliveMs, mediaCaFile } = config.whatsapp
   const mediaCa = await readCa(mediaCaFile)
-  const store = await openData(config, log)
+  const store = await open(config, log)
   const services: Service[] = [{ stop: () => store.close() }]
   try {
     const owner = newId('con', systemClock.now())

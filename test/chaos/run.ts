@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { clock } from './clock.ts'
 import { crossing } from './crossing.ts'
 import { seededRandom } from './random.ts'
+import { failpoints } from './failpoints.ts'
 import { kills, killsWithFaults } from './kills.ts'
 import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
@@ -17,6 +18,7 @@ import { zombie } from './zombie.ts'
 const scenarios: readonly Scenario[] = [
   kills,
   killsWithFaults,
+  failpoints,
   crossing,
   network,
   zombie,

@@ -68,10 +68,17 @@ export class Command {
   constructor(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { ownGroup = false }: { readonly ownGroup?: boolean } = {},
+    {
+      ownGroup = false,
+      entry = script,
+    }: {
+      readonly ownGroup?: boolean
+      /** A program in place of the gateway's own. */
+      readonly entry?: string
+    } = {},
   ) {
     const { NODE_OPTIONS: _options, VITEST: _vitest, ...inherited } = process.env
-    this.child = spawn(process.execPath, [...flags, script, ...args], {
+    this.child = spawn(process.execPath, [...flags, entry, ...args], {
       env: { ...inherited, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: ownGroup,
