@@ -17,6 +17,8 @@ const portMax = 65_535
 const waitMsMax = 10 * 60 * 1000
 const loginsMaxMax = 1_000
 const pairingMsMax = 24 * 60 * 60 * 1000
+const reserveMbMax = 1_000_000
+const bytesPerMb = 1024 * 1024
 const noiseKeyBytes = 32
 
 const wholeNumber = (min: number, max: number) =>
@@ -46,6 +48,7 @@ const schema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: wholeNumber(0, portMax).default(3000),
   DATA_DIR: z.string().min(1).default('./data'),
+  DISK_RESERVE_MB: wholeNumber(0, reserveMbMax).default(64),
   SANDBOX_PORT: wholeNumber(0, portMax).default(3100),
   SANDBOX_SEED: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
@@ -76,6 +79,8 @@ export interface Config {
   readonly port: number
   /** Absolute. */
   readonly dataDir: string
+  /** So much of the disk is kept for what is under way: with less, no new message is accepted. */
+  readonly diskReserveBytes: number
   readonly sandboxPort: number
   readonly sandboxSeed: string | undefined
   readonly logLevel: LogLevel
@@ -137,6 +142,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     host: data.HOST,
     port: data.PORT,
     dataDir: path.resolve(data.DATA_DIR),
+    diskReserveBytes: data.DISK_RESERVE_MB * bytesPerMb,
     sandboxPort: data.SANDBOX_PORT,
     sandboxSeed: data.SANDBOX_SEED,
     logLevel: data.LOG_LEVEL,

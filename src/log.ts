@@ -1,6 +1,8 @@
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import { systemClock } from './runtime/clock.ts'
 import type { Log, LogFormat, LogLevel } from './runtime/log.ts'
+import { limitRepeats, repeatLimits } from './runtime/quiet-log.ts'
 
 /** Fields that must never reach a log, wherever somebody may put them. */
 const secretFields: readonly string[] = [
@@ -70,5 +72,7 @@ export const createLog = (options: {
           sync: true,
         })
       : pino.destination({ dest: 1, sync: true })
-  return wrap(pino(base, stream))
+  // A disk that is full may be the log's too: then lines are lost, and not the process.
+  stream.on('error', () => undefined)
+  return limitRepeats(wrap(pino(base, stream)), systemClock, repeatLimits)
 }

@@ -11,8 +11,12 @@ const databaseFile = (dataDir: string): string => path.join(dataDir, 'gateway.db
  * Opens the database and makes sure that it belongs to the WhatsApp which is configured: credentials that were made
  * with one server are refused by another, and would be lost.
  */
-export const openData = async ({ dataDir, whatsapp }: Config, log: Log): Promise<Store> => {
-  const store = await openStore({ file: databaseFile(dataDir), log })
+export const openData = async ({ dataDir, diskReserveBytes, whatsapp }: Config, log: Log): Promise<Store> => {
+  const store = await openStore({
+    file: databaseFile(dataDir),
+    reserveBytes: diskReserveBytes,
+    log,
+  })
   const wanted = whatsapp.url === undefined ? 'whatsapp' : 'loopback'
   const network = await store.claimNetwork(wanted)
   if (network === wanted) return store

@@ -17,6 +17,12 @@ export const storeFailure = (error: unknown): GatewayError | undefined => {
       return new GatewayError('store_read_only', 'the database cannot be written; nothing was stored', {
         cause: error,
       })
+    case 'io':
+      return new GatewayError(
+        'store_io_error',
+        'the disk of the database fails, or its file system has become read-only; the request was not accepted',
+        { cause: error },
+      )
     case 'failed':
       return undefined
   }

@@ -129,7 +129,8 @@ export const reasonText: Readonly<Record<StatusReason, string>> = {
   client_outdated: 'WhatsApp no longer accepts this version; update the gateway or set WHATSAPP_VERSION',
   phone_app_too_old: 'the WhatsApp app on the phone is too old to link devices',
   refused: 'WhatsApp refused the connection',
-  connector_away: 'no connector is running for this device; it reconnects as soon as one is',
+  connector_away:
+    'no connector acts for this device: none is running, or it cannot write the database (GET /readyz tells); it goes on by itself when one can',
   connector_started: 'the gateway has started and logs in again',
   connector_stopped: 'the gateway was stopped; it reconnects at the next start',
   store_failed:

@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'store_busy'
   | 'store_full'
   | 'store_read_only'
+  | 'store_io_error'
   | 'internal'
 
 /** The caller's fault, or a state that the caller must know of: `message` says what to do about it. */

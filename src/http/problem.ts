@@ -41,6 +41,7 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   store_busy: { status: 503, title: 'The database is busy', retryAfterSeconds: 1 },
   store_full: { status: 507, title: 'The database is full' },
   store_read_only: { status: 503, title: 'The database is read-only' },
+  store_io_error: { status: 503, title: 'The disk of the database fails' },
   internal: { status: 500, title: 'Internal error' },
   message_failed: { status: 502, title: 'WhatsApp did not take the message' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },

@@ -13,7 +13,8 @@ export interface Route {
 /** The problems that any route may answer with, whatever it is about. */
 const anywhere: RouteConfig['responses'] = {
   default: {
-    description: 'Any other problem: 405, 500, 503 (the database is busy or read-only), 507 (it is full)',
+    description:
+      'Any other problem: 405, 500, 503 (the database is busy or read-only, or its disk fails), 507 (it is full)',
     content: { 'application/problem+json': { schema: problemSchema } },
   },
 }

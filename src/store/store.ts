@@ -20,7 +20,7 @@ import type { AfterAttempt } from '../domain/outbox.ts'
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
-  readonly kind: 'busy' | 'full' | 'read_only' | 'closed' | 'failed'
+  readonly kind: 'busy' | 'full' | 'read_only' | 'io' | 'closed' | 'failed'
   constructor(kind: StoreError['kind'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.kind = kind
@@ -132,7 +132,10 @@ export type Enqueued =
   | { readonly kind: 'conflict'; readonly message: Message }
 
 export interface OutboxStore {
-  /** `admit` throws to refuse, seeing the device as it is in the transaction; an idempotent repeat is not asked. */
+  /**
+   * `admit` throws to refuse, seeing the device as it is in the transaction. Rejects with StoreError `full` while the
+   * last of the disk is kept for what is under way. An idempotent repeat is refused by neither.
+   */
   enqueue(
     input: {
       readonly message: NewMessage & { readonly content: Uint8Array }
@@ -346,7 +349,7 @@ export interface Store {
   onChange(listener: () => void): () => void
   /** Which WhatsApp the data belongs to, `whatsapp` or `loopback`: keeps one's credentials from the other. */
   claimNetwork(network: 'whatsapp' | 'loopback'): Promise<'whatsapp' | 'loopback'>
-  /** Rejects when the database cannot be written now. */
+  /** Rejects when the database cannot be written now, or takes no new messages. */
   probe(now: number): Promise<void>
   close(): Promise<void>
 }

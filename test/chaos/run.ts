@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { clock } from './clock.ts'
 import { crossing } from './crossing.ts'
+import { disk } from './disk.ts'
 import { seededRandom } from './random.ts'
 import { failpoints } from './failpoints.ts'
 import { kills, killsWithFaults } from './kills.ts'
@@ -23,6 +24,7 @@ const scenarios: readonly Scenario[] = [
   network,
   zombie,
   clock,
+  disk,
   connectStorm,
   simulation,
 ]

@@ -152,6 +152,7 @@ test.each([
   ['closed', 'store_busy'],
   ['full', 'store_full'],
   ['read_only', 'store_read_only'],
+  ['io', 'store_io_error'],
   ['failed', undefined],
 ] as const)('a store that is %s is told as %s', (kind, code) => {
   expect(storeFailure(new StoreError(kind, 'SQLITE_SECRET'))?.code).toBe(code)

@@ -85,9 +85,12 @@ export class World {
     this.settings = settings
   }
 
-  /** Starts the sandbox alone. `settings` go to every gateway that is started on it. */
-  static async open(settings: Record<string, string> = {}): Promise<World> {
-    const dataDir = await mkdtemp(path.join(tmpdir(), 'wag-flow-'))
+  /**
+   * Starts the sandbox alone. `settings` go to every gateway that is started on it; `folder` is for its data, and is
+   * removed with the world.
+   */
+  static async open(settings: Record<string, string> = {}, folder?: string): Promise<World> {
+    const dataDir = folder ?? (await mkdtemp(path.join(tmpdir(), 'wag-flow-')))
     const port = await freePort()
     const sandbox = new Command(['sandbox'], { SANDBOX_PORT: String(port) })
     const url = `http://127.0.0.1:${port}`

@@ -37,6 +37,7 @@ describe('a problem', () => {
     ['closed', 503, '1', 'store-busy'],
     ['full', 507, null, 'store-full'],
     ['read_only', 503, null, 'store-read-only'],
+    ['io', 503, null, 'store-io-error'],
     ['failed', 500, null, 'internal'],
   ] as const)('of a store that is %s is %i', async (kind, status, retryAfter, name) => {
     const api = await failing(new StoreError(kind, secret))
@@ -84,7 +85,7 @@ describe('health', () => {
     })
   })
 
-  test.each(['busy', 'full', 'read_only', 'closed', 'failed'] as const)(
+  test.each(['busy', 'full', 'read_only', 'io', 'closed', 'failed'] as const)(
     'is not ready with 503 when the store is %s',
     async (kind) => {
       const api = await failing(new StoreError(kind, secret))

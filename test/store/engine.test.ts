@@ -286,6 +286,42 @@ describe('a turn at the lock', () => {
   })
 })
 
+describe('a disk with less room than its reserve', () => {
+  const reserveBytes = Number.MAX_SAFE_INTEGER
+
+  it('takes no new message, answers repeats, and goes on with those that it has', async () => {
+    const file = newFile()
+    const { store: roomy } = await open({ file })
+    const idempotency = { key: 'k', requestHash: 'h' }
+    const send = (store: Store, id: string) =>
+      store.outbox.enqueue({ message: outgoing(id), idempotency }, () => undefined, origin, t0)
+    await roomy.devices.decide(deviceId, (before) => start(before, deviceId, origin, t0))
+    await send(roomy, 'M1')
+    const { store } = await open({ file, reserveBytes })
+    expect(await send(store, 'M2')).toMatchObject({ kind: 'repeated', message: { id: 'M1' } })
+    await expect(enqueue(store, 'M3')).rejects.toMatchObject({
+      kind: 'full',
+      message: expect.stringMatching(
+        /^the disk of the data folder has \d+ MiB left, and the last \d+ are kept$/,
+      ),
+    })
+    await expect(store.probe(t0)).rejects.toMatchObject({ kind: 'full' })
+
+    const lease = await store.leases.claim(`device/${deviceId}`, 'c1', leaseTtlMs, t0)
+    if (lease === undefined) throw new Error('the lease was refused')
+    expect(await store.outbox.claim(lease, { deviceId, limit: 9 }, origin, t0)).toHaveLength(1)
+    await store.outbox.record(lease, 'M1', { state: 'sent', at: t0 }, origin, t0)
+    expect(await store.messages.get('M1')).toMatchObject({ status: 'sent' })
+    expect(await listed(store)).toEqual(['M1'])
+  })
+
+  it('is no concern where there is enough', async () => {
+    const { store } = await open({ reserveBytes: 1 })
+    await enqueue(store, 'M1')
+    await store.probe(t0)
+  })
+})
+
 describe('a full disk', () => {
   const maxBytes = 700 * 1024
 

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Now } from '../../domain/connection.ts'
 import { deviceIdPattern, deviceIdRule, deviceStatuses } from '../../domain/device.ts'
+import { reasonText } from '../../domain/disconnect.ts'
 import { shownStatus, type DeviceView } from '../../domain/shown-status.ts'
 import { isLive, leaseEnd } from '../../domain/lease.ts'
 import type { HistoryPage } from '../../control/device-history.ts'
@@ -68,8 +69,6 @@ export const deviceSchema = z
   })
   .openapi('Device')
 
-const connectorAway = 'no connector acts for this device now; it goes on when one is back'
-
 export const toDevice = (view: DeviceView, now: Now): z.output<typeof deviceSchema> => {
   const { device, lease } = view
   const { status, reason, qr, at } = shownStatus(view, now)
@@ -77,7 +76,7 @@ export const toDevice = (view: DeviceView, now: Now): z.output<typeof deviceSche
     id: device.id,
     status,
     reason,
-    detail: reason === 'connector_away' ? connectorAway : device.detail,
+    detail: reason === 'connector_away' ? reasonText.connector_away : device.detail,
     desired: device.desired,
     generation: device.generation,
     phone: phoneDigits(device.account?.pn ?? null),

@@ -23,6 +23,14 @@ const storeError = (code: string, cause: unknown): StoreError => {
   if (/^(SQLITE_(READONLY|CANTOPEN|PERM|AUTH)|EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ENOENT)/.test(code)) {
     return new StoreError('read_only', 'the database or its folder cannot be written', options)
   }
+  // A file that is open already does not turn read-only for SQLite: the write fails, like one on a broken disk.
+  if (/^(SQLITE_IOERR|EIO$)/.test(code)) {
+    return new StoreError(
+      'io',
+      `the disk of the data folder fails, or it is read-only now (${code})`,
+      options,
+    )
+  }
   return new StoreError('failed', `the database failed with ${code}`, options)
 }
 

@@ -54,7 +54,8 @@ export const createLeases = (db: Db, engine: Engine, clock: Clock): LeaseStore =
 
   const endOf = (mono: number, now: number): Pick<LeaseRow, 'expiresAt' | 'expiresMono'> => ({
     expiresAt: Math.round(clock.now() + mono - now),
-    expiresMono: Math.round(mono),
+    // Down: a lease of the longest term must not seem to end later than it can.
+    expiresMono: Math.floor(mono),
   })
 
   return {

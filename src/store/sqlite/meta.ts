@@ -1,13 +1,18 @@
 import { eq } from './drizzle.ts'
 import type { Store } from '../store.ts'
 import type { Engine } from './engine.ts'
+import type { CheckRoom } from './room.ts'
 import { meta } from './schema.ts'
 import { everyColumn, excluded, param, type Db } from './statements.ts'
 
 const networkKey = 'network'
 const probeKey = 'probed_at'
 
-export const createMeta = (db: Db, engine: Engine): Pick<Store, 'claimNetwork' | 'probe'> => {
+export const createMeta = (
+  db: Db,
+  engine: Engine,
+  checkRoom: CheckRoom,
+): Pick<Store, 'claimNetwork' | 'probe'> => {
   const select = db
     .select({ value: meta.value })
     .from(meta)
@@ -27,6 +32,7 @@ export const createMeta = (db: Db, engine: Engine): Pick<Store, 'claimNetwork' |
       }),
     probe: (now) =>
       engine.write(() => {
+        checkRoom()
         upsert.run({ key: probeKey, value: String(now) })
       }),
   }

@@ -22,6 +22,7 @@ import { createMeta } from './meta.ts'
 import { inspect, migrate } from './migrate.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createOutbox } from './outbox.ts'
+import { type CheckRoom, createRoom } from './room.ts'
 import { createTracer } from './trace.ts'
 import { openWakeups } from './wakeups.ts'
 
@@ -38,6 +39,8 @@ export interface OpenOptions {
   readonly wakeupsDir?: string
   /** The database does not grow beyond it: then writes fail as `full`, and reads go on. No limit when not given. */
   readonly maxBytes?: number
+  /** No new message is accepted while the disk has less free space; everything else is still written. None when not given. */
+  readonly reserveBytes?: number
   readonly limits?: Partial<EngineLimits>
   readonly clock?: Clock
   readonly log?: Log
@@ -99,7 +102,7 @@ const openClient = async ({ file, maxBytes }: OpenOptions, clock: Clock): Promis
  * ours or of a newer version, and with StoreError when it cannot be written or stays locked.
  */
 export const openStore = async (options: OpenOptions): Promise<Store> => {
-  const { file, wakeupsDir, log, clock = systemClock } = options
+  const { file, wakeupsDir, reserveBytes = 0, log, clock = systemClock } = options
   let client: Database
   try {
     client = await openClient(options, clock)
@@ -119,6 +122,11 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   })
   wakeups.turns({ asked: () => engine.yieldTurn(), free: () => engine.tryNow() })
 
+  const checkRoom: CheckRoom =
+    isMemory(file) || reserveBytes === 0
+      ? () => undefined
+      : createRoom(path.dirname(file), reserveBytes, clock)
+
   const db = drizzle(client)
   const fence = createFence(db)
   const tracer = createTracer(db)
@@ -126,7 +134,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const deviceQueries = createDeviceQueries(db)
   const messageQueries = createMessageQueries(db)
   const addressQueries = createAddressQueries(db)
-  const meta = createMeta(db, engine)
+  const meta = createMeta(db, engine, checkRoom)
 
   return {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
@@ -134,6 +142,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     outbox: createOutbox(engine, {
       fence,
       tracer,
+      checkRoom,
       devices: deviceQueries,
       messages: messageQueries,
       addresses: addressQueries,

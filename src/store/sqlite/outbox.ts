@@ -9,6 +9,7 @@ import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue, OutboxRow } from './outbox-queue.ts'
+import type { CheckRoom } from './room.ts'
 import type { Tracer } from './trace.ts'
 
 /** Messages that one transaction gives up: it must not hold up the event loop. */
@@ -27,6 +28,7 @@ export const createOutbox = (
   {
     fence,
     tracer,
+    checkRoom,
     devices,
     messages,
     addresses,
@@ -34,6 +36,7 @@ export const createOutbox = (
   }: {
     fence: Fence
     tracer: Tracer
+    checkRoom: CheckRoom
     devices: DeviceQueries
     messages: MessageQueries
     addresses: AddressQueries
@@ -109,6 +112,7 @@ export const createOutbox = (
           return { kind, message: messageOf(known.messageId) }
         }
         admit(devices.get(deviceId))
+        checkRoom()
         const message: Message = {
           ...newMessage(input, 'queued', null, now),
           chat: addresses.complete(deviceId, input.chat),
