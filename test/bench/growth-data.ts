@@ -83,7 +83,7 @@ export const makeGrown = async (file: string, count: number): Promise<void> => {
   await (await openStore({ file })).close()
   const client = new BetterSqlite(file)
   try {
-    client.pragma('journal_mode = off')
+    client.pragma('journal_mode = memory')
     client.pragma('synchronous = off')
     client.pragma('foreign_keys = off')
     client.pragma(`cache_size = -${cacheKb}`)
