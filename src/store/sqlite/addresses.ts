@@ -5,29 +5,37 @@ import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { addresses, messages } from './schema.ts'
-import { assign, everyColumn, excluded, param, type Db } from './statements.ts'
+import { assign, directGet, everyColumn, excluded, param, type Db } from './statements.ts'
 
 export const createAddressQueries = (db: Db) => {
-  const pnOfLid = db
-    .select({ pn: addresses.pn })
-    .from(addresses)
-    .where(and(eq(addresses.deviceId, param('deviceId')), eq(addresses.lid, param('lid'))))
-    .prepare()
-  const lidOfPn = db
-    .select({ lid: addresses.lid })
-    .from(addresses)
-    .where(and(eq(addresses.deviceId, param('deviceId')), eq(addresses.pn, param('pn'))))
-    .orderBy(desc(addresses.learnedAt))
-    .limit(1)
-    .prepare()
+  const pn = { pn: addresses.pn }
+  const pnOfLid = directGet(
+    db,
+    pn,
+    db
+      .select(pn)
+      .from(addresses)
+      .where(and(eq(addresses.deviceId, param('deviceId')), eq(addresses.lid, param('lid')))),
+  )
+  const lid = { lid: addresses.lid }
+  const lidOfPn = directGet(
+    db,
+    lid,
+    db
+      .select(lid)
+      .from(addresses)
+      .where(and(eq(addresses.deviceId, param('deviceId')), eq(addresses.pn, param('pn'))))
+      .orderBy(desc(addresses.learnedAt))
+      .limit(1),
+  )
   return {
     complete: (deviceId: string, { pn, lid }: Party): Party => {
-      if (pn === null && lid !== null) return { pn: pnOfLid.get({ deviceId, lid })?.pn ?? null, lid }
-      if (lid === null && pn !== null) return { pn, lid: lidOfPn.get({ deviceId, pn })?.lid ?? null }
+      if (pn === null && lid !== null) return { pn: pnOfLid({ deviceId, lid })?.pn ?? null, lid }
+      if (lid === null && pn !== null) return { pn, lid: lidOfPn({ deviceId, pn })?.lid ?? null }
       return { pn, lid }
     },
     isKnown: (deviceId: string, { pn, lid }: { pn: string; lid: string }): boolean =>
-      pnOfLid.get({ deviceId, lid })?.pn === pn && lidOfPn.get({ deviceId, pn })?.lid === lid,
+      pnOfLid({ deviceId, lid })?.pn === pn && lidOfPn({ deviceId, pn })?.lid === lid,
   }
 }
 

@@ -9,7 +9,7 @@ import type { Fence } from './fence.ts'
 import { toLease } from './leases.ts'
 import { parseCursor, toPage } from './pages.ts'
 import { devices, leases, statusHistory } from './schema.ts'
-import { everyColumn, excluded, param, type Db } from './statements.ts'
+import { directGet, everyColumn, excluded, param, type Db } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 type DeviceRow = typeof devices.$inferSelect
@@ -70,12 +70,17 @@ export const createDeviceQueries = (db: Db) => {
     .where(ne(devices.desired, sql`'removed'`))
     .orderBy(asc(devices.id))
     .prepare()
-  const select = db.select().from(devices).where(ofId).prepare()
-  const selectLease = db
-    .select()
-    .from(leases)
-    .where(eq(leases.name, param('name')))
-    .prepare()
+  const columns = getTableColumns(devices)
+  const select = directGet(db, columns, db.select(columns).from(devices).where(ofId))
+  const leaseColumns = getTableColumns(leases)
+  const selectLease = directGet(
+    db,
+    leaseColumns,
+    db
+      .select(leaseColumns)
+      .from(leases)
+      .where(eq(leases.name, param('name'))),
+  )
   const selectUnsettled = db
     .select()
     .from(devices)
@@ -83,14 +88,14 @@ export const createDeviceQueries = (db: Db) => {
     .orderBy(asc(devices.id))
     .prepare()
   const get = (id: string): Device | undefined => {
-    const row = select.get({ id })
+    const row = select({ id })
     return row === undefined ? undefined : toDevice(row)
   }
   return {
     get,
     view: (id: string): DeviceView | undefined => {
       const device = get(id)
-      return device && { device, lease: toLease(selectLease.get({ name: deviceLeaseName(id) })) }
+      return device && { device, lease: toLease(selectLease({ name: deviceLeaseName(id) })) }
     },
     views: (): readonly DeviceView[] =>
       selectViews.all().map(({ device, lease }) => ({ device: toDevice(device), lease: toLease(lease) })),

@@ -19,6 +19,7 @@ export const {
   gt,
   gte,
   inArray,
+  is,
   isNotNull,
   isNull,
   lt,
@@ -27,6 +28,8 @@ export const {
   min,
   ne,
   or,
+  Param,
+  Placeholder,
   sql,
 } = load('drizzle-orm') as typeof Orm
 export const { blob, check, index, integer, primaryKey, sqliteTable, sqliteView, text, uniqueIndex } = load(

@@ -271,12 +271,13 @@ export const createEngine = (
     },
 
     async read(work) {
-      const until = clock.monotonic() + limits.busyRetryMaxMs
+      let until: number | undefined
       for (let tries = 1; ; tries++) {
         if (!client.open) throw closed()
         try {
           return work()
         } catch (error) {
+          until ??= clock.monotonic() + limits.busyRetryMaxMs
           if (!isBusy(error) || clock.monotonic() >= until) throw toStoreError(error)
           await new Promise((resolve) => {
             setTimeout(resolve, pauseMs(tries))

@@ -5,7 +5,7 @@ import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
 import type { NewMessage } from '../store.ts'
 import { messages } from './schema.ts'
-import { assign, everyColumn, param, type Db } from './statements.ts'
+import { assign, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
 
 type FullRow = typeof messages.$inferSelect
 export type MessageRow = Omit<FullRow, 'content'>
@@ -73,36 +73,41 @@ const toRow = ({ chat, sender, error, ...message }: Message): Omit<MessageRow, '
 })
 
 export const createMessageQueries = (db: Db) => {
-  const select = db
-    .select(messageColumns)
-    .from(messages)
-    .where(eq(messages.id, param('id')))
-    .prepare()
+  const select = directGet(
+    db,
+    messageColumns,
+    db
+      .select(messageColumns)
+      .from(messages)
+      .where(eq(messages.id, param('id'))),
+  )
   const selectByWhatsappId = db
     .select(messageColumns)
     .from(messages)
     .where(and(eq(messages.deviceId, param('deviceId')), eq(messages.whatsappId, param('whatsappId'))))
     .prepare()
-  const insert = db.insert(messages).values(everyColumn(messages)).prepare()
-  const update = db
-    .update(messages)
-    .set(
-      assign(
-        messages,
-        'status',
-        'errorCode',
-        'errorDetail',
-        'attempts',
-        'sendingAt',
-        'sentAt',
-        'deliveredAt',
-        'readAt',
-        'playedAt',
-        'failedAt',
-      ),
-    )
-    .where(eq(messages.id, param('id')))
-    .prepare()
+  const insert = directWrite(db, db.insert(messages).values(everyColumn(messages)))
+  const update = directWrite(
+    db,
+    db
+      .update(messages)
+      .set(
+        assign(
+          messages,
+          'status',
+          'errorCode',
+          'errorDetail',
+          'attempts',
+          'sendingAt',
+          'sentAt',
+          'deliveredAt',
+          'readAt',
+          'playedAt',
+          'failedAt',
+        ),
+      )
+      .where(eq(messages.id, param('id'))),
+  )
   const revealed = db
     .update(messages)
     .set(assign(messages, 'senderName', 'type', 'text', 'whatsappAt', 'content'))
@@ -113,19 +118,19 @@ export const createMessageQueries = (db: Db) => {
     const { id, status, errorCode, errorDetail, attempts, ...row } = toRow(message)
     const { sendingAt, sentAt, deliveredAt, readAt, playedAt, failedAt } = row
     const times = { sendingAt, sentAt, deliveredAt, readAt, playedAt, failedAt }
-    update.run({ id, status, errorCode, errorDetail, attempts, ...times })
+    update({ id, status, errorCode, errorDetail, attempts, ...times })
   }
 
   return {
     get: (id: string): Message | undefined => {
-      const row = select.get({ id })
+      const row = select({ id })
       return row === undefined ? undefined : toMessage(row)
     },
     /** A WhatsApp id is unique only together with chat and sender: mostly one row, sometimes more. */
     byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] =>
       selectByWhatsappId.all({ deviceId, whatsappId }).map(toMessage),
     insert: (message: Message, content: Uint8Array | null): void => {
-      insert.run({ ...toRow(message), content })
+      insert({ ...toRow(message), content })
     },
     /** Writes status, error, attempts and times. */
     update: write,

@@ -9,7 +9,7 @@ import type { Message, MessageFailure } from '../../domain/message.ts'
 import { dueAheadMaxMs, type OutboxState } from '../../domain/outbox.ts'
 import { messageColumns, toMessage } from './message-rows.ts'
 import { messages, outbox } from './schema.ts'
-import { assign, everyColumn, param, type Db } from './statements.ts'
+import { assign, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
 
 export type OutboxRow = typeof outbox.$inferSelect
 
@@ -20,7 +20,7 @@ export const createOutboxQueue = (db: Db) => {
   const isOpen = sql`${outbox.state} in ('queued', 'sending')`
   const isSending = sql`${outbox.state} = 'sending'`
 
-  const insert = db.insert(outbox).values(everyColumn(outbox)).prepare()
+  const insert = directWrite(db, db.insert(outbox).values(everyColumn(outbox)))
   const select = db.select().from(outbox).where(ofMessage).prepare()
   const selectByKey = db
     .select({ messageId: outbox.messageId, requestHash: outbox.requestHash })
@@ -36,7 +36,8 @@ export const createOutboxQueue = (db: Db) => {
     .limit(param('limit'))
     .prepare()
   const selectInFlight = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isSending)).prepare()
-  const selectOpen = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isOpen)).limit(1).prepare()
+  const one = { one: sql`1` }
+  const selectOpen = directGet(db, one, db.select(one).from(outbox).where(and(ofChat, isOpen)).limit(1))
   const selectOldest = db
     .select({ seq: outbox.seq, messageId: outbox.messageId, dueAt: outbox.dueAt })
     .from(outbox)
@@ -146,12 +147,12 @@ export const createOutboxQueue = (db: Db) => {
 
     add: (message: Message, idempotency: { key: string; requestHash: string } | undefined, now: number) => {
       const chat = partyJid(message.chat)
-      insert.run({
+      insert({
         messageId: message.id,
         deviceId: message.deviceId,
         chat,
         state: 'queued',
-        dueAt: selectOpen.get({ deviceId: message.deviceId, chat }) === undefined ? now : null,
+        dueAt: selectOpen({ deviceId: message.deviceId, chat }) === undefined ? now : null,
         owner: null,
         epoch: null,
         attempts: 0,
@@ -237,7 +238,7 @@ export const createOutboxQueue = (db: Db) => {
 
     /** Two addresses have turned out to be one chat: their messages become one line, in the order of acceptance. */
     merge: (deviceId: string, { from, to }: { from: string; to: string }, now: number): void => {
-      if (selectOpen.get({ deviceId, chat: from }) === undefined) return
+      if (selectOpen({ deviceId, chat: from }) === undefined) return
       if (!isInFlight(deviceId, to)) moveInFlight.run({ deviceId, chat: from, to })
       moveQueued.run({ deviceId, chat: from, to })
       clearDue.run({ deviceId, chat: to })

@@ -2,7 +2,7 @@ import type { NewAuditEntry } from '../../domain/audit.ts'
 import type { NewEvent } from '../../domain/event.ts'
 import { newId } from '../../runtime/ids.ts'
 import { auditEntries, events } from './schema.ts'
-import { everyColumn, type Db } from './statements.ts'
+import { directWrite, everyColumn, type Db } from './statements.ts'
 
 /** Writes what a mutation leaves behind; runs inside its transaction. */
 export interface Tracer {
@@ -14,14 +14,14 @@ const json = (value: Readonly<Record<string, unknown>> | null): string | null =>
   value === null ? null : JSON.stringify(value)
 
 export const createTracer = (db: Db): Tracer => {
-  const insertEvent = db.insert(events).values(everyColumn(events)).prepare()
-  const insertAudit = db.insert(auditEntries).values(everyColumn(auditEntries)).prepare()
+  const insertEvent = directWrite(db, db.insert(events).values(everyColumn(events)))
+  const insertAudit = directWrite(db, db.insert(auditEntries).values(everyColumn(auditEntries)))
   return {
     event({ type, deviceId, data }, at) {
-      insertEvent.run({ id: newId('evt', at), at, type, deviceId, data: JSON.stringify(data) })
+      insertEvent({ id: newId('evt', at), at, type, deviceId, data: JSON.stringify(data) })
     },
     audit({ origin, action, target, before, after }, at) {
-      insertAudit.run({
+      insertAudit({
         id: newId('aud', at),
         at,
         actorKind: origin.actor.kind,
