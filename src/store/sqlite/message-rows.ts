@@ -1,5 +1,5 @@
 /** Messages as rows, and the queries on them that more than one aggregate needs. */
-import { and, eq, getTableColumns } from './drizzle.ts'
+import { and, eq, getTableColumns, sql } from './drizzle.ts'
 import type { NewEvent } from '../../domain/event.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
@@ -84,7 +84,13 @@ export const createMessageQueries = (db: Db) => {
   const selectByWhatsappId = db
     .select(messageColumns)
     .from(messages)
-    .where(and(eq(messages.deviceId, param('deviceId')), eq(messages.whatsappId, param('whatsappId'))))
+    .where(
+      and(
+        eq(messages.deviceId, param('deviceId')),
+        eq(messages.whatsappId, param('whatsappId')),
+        sql`id <> whatsapp_id`,
+      ),
+    )
     .prepare()
   const insert = directWrite(db, db.insert(messages).values(everyColumn(messages)))
   const update = directWrite(
@@ -114,6 +120,11 @@ export const createMessageQueries = (db: Db) => {
     .where(eq(messages.id, param('id')))
     .prepare()
 
+  const get = (id: string): Message | undefined => {
+    const row = select({ id })
+    return row === undefined ? undefined : toMessage(row)
+  }
+
   const write = (message: Message): void => {
     const { id, status, errorCode, errorDetail, attempts, ...row } = toRow(message)
     const { sendingAt, sentAt, deliveredAt, readAt, playedAt, failedAt } = row
@@ -122,13 +133,15 @@ export const createMessageQueries = (db: Db) => {
   }
 
   return {
-    get: (id: string): Message | undefined => {
-      const row = select({ id })
-      return row === undefined ? undefined : toMessage(row)
-    },
+    get,
     /** A WhatsApp id is unique only together with chat and sender: mostly one row, sometimes more. */
-    byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] =>
-      selectByWhatsappId.all({ deviceId, whatsappId }).map(toMessage),
+    byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] => {
+      const accepted = get(whatsappId)
+      const others = selectByWhatsappId.all({ deviceId, whatsappId }).map(toMessage)
+      return accepted?.deviceId === deviceId && accepted.whatsappId === whatsappId
+        ? [accepted, ...others]
+        : others
+    },
     insert: (message: Message, content: Uint8Array | null): void => {
       insert({ ...toRow(message), content })
     },

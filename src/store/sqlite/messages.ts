@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm'
 import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { advance, type Message, type ReceiptStatus } from '../../domain/message.ts'
@@ -85,18 +86,22 @@ export const createMessages = (
   }: { fence: Fence; tracer: Tracer; queries: MessageQueries; queue: OutboxQueue },
 ): MessageStore => {
   const list = createList(db)
-  const selectContent = db
-    .select({ content: messages.content })
-    .from(messages)
-    .where(
-      and(
-        eq(messages.deviceId, param('deviceId')),
-        eq(messages.whatsappId, param('whatsappId')),
-        sql`${messages.content} is not null`,
-      ),
-    )
-    .limit(1)
-    .prepare()
+  const contentWhere = (...known: readonly SQL[]) =>
+    db
+      .select({ content: messages.content })
+      .from(messages)
+      .where(
+        and(
+          eq(messages.deviceId, param('deviceId')),
+          eq(messages.whatsappId, param('whatsappId')),
+          ...known,
+          sql`${messages.content} is not null`,
+        ),
+      )
+      .limit(1)
+      .prepare()
+  const selectAccepted = contentWhere(eq(messages.id, param('whatsappId')))
+  const selectOther = contentWhere(sql`id <> whatsapp_id`)
 
   /** Applies a receipt to one message; false when it changes nothing. */
   const receive = (
@@ -133,7 +138,10 @@ export const createMessages = (
       return { ...page, items: page.items.map(toMessage) }
     },
     content: (deviceId, whatsappId) =>
-      engine.read(() => selectContent.get({ deviceId, whatsappId })?.content ?? undefined),
+      engine.read(() => {
+        const of = { deviceId, whatsappId }
+        return (selectAccepted.get(of) ?? selectOther.get(of))?.content ?? undefined
+      }),
     recordReceipt: (lease, { deviceId, whatsappIds, ...receipt }, origin, now) =>
       engine.write(() => {
         fence(lease)

@@ -55,7 +55,7 @@ export const createOutboxQueue = (db: Db) => {
     .select()
     .from(outbox)
     .where(and(ofDevice, isOpen))
-    .orderBy(asc(outbox.seq))
+    .orderBy(asc(outbox.chat), asc(outbox.seq))
     .limit(param('limit'))
     .prepare()
   const selectNextDue = db
@@ -198,7 +198,7 @@ export const createOutboxQueue = (db: Db) => {
 
     nextDue: (deviceId: string): number | null => selectNextDue.get({ deviceId })?.dueAt ?? null,
 
-    /** Messages that are not settled, in the order of acceptance. */
+    /** Messages that are not settled, chat by chat in the order of acceptance. */
     open: (deviceId: string, limit: number): readonly OutboxRow[] => selectOpenRows.all({ deviceId, limit }),
 
     /** No more attempts for this message; the next of its chat has its turn. */

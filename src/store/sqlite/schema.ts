@@ -114,7 +114,8 @@ export const messages = sqliteTable(
   },
   (t) => [
     uniqueIndex('messages_id').on(t.id),
-    index('messages_by_whatsapp_id').on(t.deviceId, t.whatsappId),
+    // Messages that we accepted bear their WhatsApp id as their own: messages_id finds them.
+    index('messages_by_whatsapp_id').on(t.deviceId, t.whatsappId).where(sql`id <> whatsapp_id`),
     index('messages_by_device').on(t.deviceId, t.createdAt),
     index('messages_by_chat_pn').on(t.deviceId, t.chatPn, t.createdAt),
     index('messages_by_chat_lid').on(t.deviceId, t.chatLid, t.createdAt).where(sql`chat_lid is not null`),
