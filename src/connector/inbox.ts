@@ -1,6 +1,7 @@
 import type { Origin } from '../domain/audit.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import type { InboundStore, JournaledStanza } from '../store/store.ts'
@@ -25,6 +26,8 @@ export interface Inbox {
 
 const batchSize = 50
 const pollMs = 5_000
+/** After something was stored the next waits so long at most: what comes in a burst shares a transaction. */
+const burstPauseMs = 10
 const pruneEveryMs = 60 * 60 * 1000
 /** A server that redelivers after so long has forgotten the receipt for other reasons than ours. */
 const journalKeptMs = 30 * 24 * 60 * 60 * 1000
@@ -35,7 +38,9 @@ const journalKeptMs = 30 * 24 * 60 * 60 * 1000
  */
 export const startInbox = (options: InboxOptions): Inbox => {
   const { inbound, whatsapp, deviceId, lease, clock, origin, onLost, log } = options
+  const ending = new AbortController()
   let prunedAt = Number.NEGATIVE_INFINITY
+  let storedAt = Number.NEGATIVE_INFINITY
 
   /** One that cannot be stored stays in the journal, and does not hold up the others. */
   const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<boolean> => {
@@ -55,8 +60,11 @@ export const startInbox = (options: InboxOptions): Inbox => {
   const loop = startLoop({
     pollMs,
     async tick() {
+      const pauseMs = storedAt + burstPauseMs - clock.monotonic()
+      if (pauseMs > 0) await sleep(pauseMs, ending.signal)
       const stanzas = await inbound.pending(deviceId, batchSize)
       const promoted = await Promise.all(stanzas.map(promoteOne))
+      if (promoted.includes(true)) storedAt = clock.monotonic()
       if (clock.monotonic() - prunedAt > pruneEveryMs) {
         prunedAt = clock.monotonic()
         await inbound.prune(deviceId, clock.now() - journalKeptMs)
@@ -66,5 +74,9 @@ export const startInbox = (options: InboxOptions): Inbox => {
     },
     onError: (error) => log.error({ device: deviceId, err: error }, 'inbox tick failed'),
   })
-  return { poke: () => loop.poke(), stop: () => loop.stop() }
+  const stop = async (): Promise<void> => {
+    ending.abort()
+    await loop.stop()
+  }
+  return { poke: () => loop.poke(), stop }
 }
