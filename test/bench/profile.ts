@@ -6,11 +6,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { sourcesEntry } from '../flows/processes.ts'
 import { World } from '../flows/world.ts'
 import { type CpuProfile, type Share, sharesOfWindow } from './cpu-profile.ts'
-import { type GatewayClient, openGateway } from './gateway.ts'
+import { deviceOf, each, type GatewayClient, openGateway } from './gateway.ts'
 import { cpuMs } from './measure.ts'
-import { preload } from './preload.ts'
+import { storedCount, untilStored, write } from './preload.ts'
 
 const chats = 20
 const rowsShown = 40
@@ -46,6 +47,25 @@ const sendLoad = async (world: World, client: GatewayClient): Promise<() => Prom
   return () => client.send(orders(Math.ceil(messages / chats / accounts.length)))
 }
 
+/** The phones write while the devices are away; the load is what comes when they are back. */
+const receiveLoad = async (world: World): Promise<() => Promise<unknown>> => {
+  const sessions = contacts.length * accounts.length
+  await write(world, accounts, contacts, sessions)
+  await untilStored(world, sessions)
+  await each(accounts, accounts.length, async (number) => {
+    await world.api('POST', `/api/devices/${deviceOf(number)}/stop`)
+    await world.untilStatus(deviceOf(number), 'disconnected')
+  })
+  await write(world, accounts, contacts, messages)
+  const before = storedCount(world)
+  return async () => {
+    await each(accounts, accounts.length, (number) =>
+      world.api('POST', `/api/devices/${deviceOf(number)}/start`),
+    )
+    await untilStored(world, before + messages)
+  }
+}
+
 const printShares = (title: string, shares: readonly Share[], rows: number): void => {
   console.log(`\n  ${title}`)
   for (const { name, part } of shares.slice(0, rows)) {
@@ -60,15 +80,16 @@ try {
   let names: Record<string, number> = {}
   const used: Record<string, number> = {}
   try {
-    await world.startGateway(['serve'], {
-      NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=${intervalUs} --cpu-prof-dir=${folder}`,
-    })
+    await world.startGateway(
+      ['serve'],
+      { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=${intervalUs} --cpu-prof-dir=${folder}` },
+      { entry: sourcesEntry },
+    )
     const client = await openGateway(world)
     names = { API: client.api, connector: client.connector }
     await client.link(accounts)
     await Promise.all(contacts.map((number) => world.createPhone(number)))
-    const load =
-      kind === 'send' ? await sendLoad(world, client) : await preload(world, accounts, contacts, messages)
+    const load = kind === 'send' ? await sendLoad(world, client) : await receiveLoad(world)
     const before = Object.entries(names).map(([name, pid]) => [name, cpuMs(pid)] as const)
     const from = nowUs()
     await load()

@@ -12,9 +12,10 @@ import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
 import { contention } from './contention.ts'
 import { growth } from './growth.ts'
 import { mainJob } from './main-job.ts'
+import { receive } from './receive.ts'
 import { send } from './send.ts'
 
-const benchmarks: readonly Benchmark[] = [mainJob, send, api, growth, contention]
+const benchmarks: readonly Benchmark[] = [mainJob, send, receive, api, growth, contention]
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3

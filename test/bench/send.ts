@@ -27,7 +27,7 @@ const loads: readonly Load[] = [
   { title: '1 device x 20', devices: 1, chats: chatsMax, messages: 600 },
   { title: `${devicesMax} devices x 1`, devices: devicesMax, chats: 1, messages: 1000 },
 ]
-const batches = 5
+const batches = 3
 const quickLoads: readonly Load[] = [
   { title: '1 device x 1', devices: 1, chats: 1, messages: 50 },
   { title: '1 device x 20', devices: 1, chats: chatsMax, messages: 100 },

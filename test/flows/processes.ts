@@ -14,6 +14,8 @@ const [flags, script] = [
   manifest.scripts.start.split(' ').slice(2, -2),
   path.join(root, manifest.scripts.start.split(' ').at(-2) ?? ''),
 ]
+/** Runs the same without the bundle: for who must know functions by the files that they stand in. */
+export const sourcesEntry = path.join(root, 'src/main.ts')
 const startLimitMs = 30_000
 const pollMs = 20
 

@@ -129,8 +129,12 @@ export class World {
     return gateway
   }
 
-  run(args: readonly string[], env: Record<string, string> = {}): Command {
-    const command = new Command(args, { ...this.environment, ...env })
+  run(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    options: { readonly entry?: string } = {},
+  ): Command {
+    const command = new Command(args, { ...this.environment, ...env }, options)
     this.gateways.push(command)
     return command
   }
@@ -138,9 +142,10 @@ export class World {
   async startGateway(
     args: readonly string[] = ['serve'],
     env: Record<string, string> = {},
+    options: { readonly entry?: string } = {},
   ): Promise<Command> {
     const port = await freePort()
-    const command = this.run(args, { PORT: String(port), ...env })
+    const command = this.run(args, { PORT: String(port), ...env }, options)
     this.apiUrl = `http://127.0.0.1:${port}`
     await eventually(
       'the API answers',
