@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import { systemClock } from './runtime/clock.ts'
@@ -50,6 +51,31 @@ const wrap = (logger: Logger): Log => ({
   child: (fields) => wrap(logger.child(redact(fields))),
 })
 
+const stdoutFd = 1
+const readerPauseMs = 10
+const readerPausesMax = 200
+const sleeper = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+
+/**
+ * Standard output. What cannot be written is lost: the disk that is full may be the log's too, and pino's own stream keeps
+ * all lines until they are written, without a bound. A slow reader of a pipe is waited for, 2 s a line at most.
+ */
+const standardOutput = {
+  write(line: string): void {
+    let rest = Buffer.from(line)
+    for (let pauses = 0; rest.length > 0; ) {
+      try {
+        rest = rest.subarray(writeSync(stdoutFd, rest))
+      } catch (error) {
+        const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+        if (!isFull || pauses >= readerPausesMax) return
+        pauses += 1
+        Atomics.wait(sleeper, 0, 0, readerPauseMs)
+      }
+    }
+  },
+}
+
 /** The root of all logs of a process: lines on standard output, synchronous so that the last one is not lost. */
 export const createLog = (options: {
   readonly level: LogLevel
@@ -71,8 +97,7 @@ export const createLog = (options: {
           translateTime: 'HH:MM:ss.l',
           sync: true,
         })
-      : pino.destination({ dest: 1, sync: true })
-  // A disk that is full may be the log's too: then lines are lost, and not the process.
-  stream.on('error', () => undefined)
+      : standardOutput
+  if ('on' in stream) stream.on('error', () => undefined)
   return limitRepeats(wrap(pino(base, stream)), systemClock, repeatLimits)
 }

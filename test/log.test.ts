@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -45,6 +46,37 @@ test('all else is written as it is, in lines for people too', async () => {
   })
   expect(await written(`log.warn({ text: 's3cret', left: 3 }, 'line')`, 'pretty')).toMatch(
     /WARN.*line.*"text":"\[redacted\]".*"left":3/,
+  )
+})
+
+test.skipIf(!existsSync('/dev/full')).each(['json', 'pretty'] as const)(
+  'a log in %s whose disk is full loses lines, and nothing else',
+  (format) => {
+    const full = openSync('/dev/full', 'w')
+    const script = `
+      import { createLog } from ${JSON.stringify(logFile)}
+      const log = createLog({ level: 'info', format: '${format}', name: 'test' })
+      for (let line = 0; line < 100; line++) log.info({ line }, 'line')
+      setImmediate(() => {
+        log.info({}, 'another')
+        console.error('alive')
+      })`
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    })
+    closeSync(full)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'alive\n' })
+  },
+)
+
+test('a reader that is slow gets every line', async () => {
+  const output = await written(`
+    const wide = 'x'.repeat(3_000)
+    for (let line = 0; line < 200; line++) log.info({ line, wide }, 'line')`)
+  const lines = output.trim().split('\n')
+  expect(lines.map((line) => (JSON.parse(line) as { line: number }).line)).toEqual(
+    Array.from({ length: 200 }, (_, line) => line),
   )
 })
 
