@@ -14,12 +14,18 @@ export const cpuMs = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) * tickMs
 }
 
-/** Resident memory of a process in MB. */
-export const rssMb = async (pid: number): Promise<number> => {
-  const kb = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
+const statusMb = async (pid: number, field: string): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const kb = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]
   if (kb === undefined) throw new Error(`process ${pid} tells no memory`)
   return (Number(kb) * bytesPerKb) / bytesPerMb
 }
+
+/** Resident memory of a process in MB. */
+export const rssMb = (pid: number): Promise<number> => statusMb(pid, 'VmRSS')
+
+/** The part of it that comes from no file: node's own code is in a file, which all node processes have in common. */
+export const anonymousMb = (pid: number): Promise<number> => statusMb(pid, 'RssAnon')
 
 /** The value below which the given part of the values lies; NaN of none. */
 export const quantile = (values: readonly number[], part: number): number => {

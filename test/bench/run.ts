@@ -8,6 +8,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { api } from './api.ts'
+import { memory } from './memory.ts'
+import { reconnecting } from './reconnects.ts'
+import { restarting } from './restart.ts'
 import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
 import { contention } from './contention.ts'
 import { growth } from './growth.ts'
@@ -15,7 +18,17 @@ import { mainJob } from './main-job.ts'
 import { receive } from './receive.ts'
 import { send } from './send.ts'
 
-const benchmarks: readonly Benchmark[] = [mainJob, send, receive, api, growth, contention]
+const benchmarks: readonly Benchmark[] = [
+  mainJob,
+  send,
+  receive,
+  api,
+  growth,
+  contention,
+  memory,
+  reconnecting,
+  restarting,
+]
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3
