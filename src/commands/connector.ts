@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { UsageError, type Config } from '../config.ts'
 import { startConnector } from '../connector/connector.ts'
 import type { Limits } from '../domain/connection.ts'
+import { assert } from '../domain/errors.ts'
 import { renderQr } from '../qr/render.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
@@ -66,9 +67,12 @@ export const startConnectorService = async (
     const dead = new Set<string>()
     const presence = await announceLife(config.dataDir, owner)
     services.push({ stop: () => presence.close() })
+    // A bundle does not keep the order of its own imports: this must have been loaded before Baileys.
+    await import('../whatsapp/bounded-inflate.ts')
     // Only now: what Baileys imports writes to the console while it loads.
-    const { createWhatsApp } = await import('../whatsapp/baileys.ts')
-    const whatsapp = createWhatsApp({
+    const { createWhatsApp, isInflateBounded } = await import('../whatsapp/baileys.ts')
+    assert(await isInflateBounded(), 'Baileys was loaded before its inflate was bounded')
+    const whatsapp = await createWhatsApp({
       store,
       clock: systemClock,
       log,

@@ -1,8 +1,9 @@
+import type { Agent as HttpsAgent } from 'node:https'
 // Before Baileys, which takes what this changes when it is loaded.
-import './bounded-inflate.ts'
-import { Agent as HttpsAgent } from 'node:https'
+import { isBounded } from './bounded-inflate.ts'
 import {
   Browsers,
+  decodeBinaryNode,
   type BinaryNode,
   type CacheStore,
   makeWASocket,
@@ -11,7 +12,6 @@ import {
   WA_CERT_DETAILS,
   type WASocket,
 } from '@whiskeysockets/baileys'
-import { Agent } from 'undici'
 import type { Account } from '../domain/device.ts'
 import { assert } from '../domain/errors.ts'
 import { normalizeJid } from '../domain/jid.ts'
@@ -30,6 +30,7 @@ import { acceptLateWrites } from './late-writes.ts'
 import { guardListeners, holdBack } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
 import { quietLogger } from './quiet-logger.ts'
+import { mediaTls } from './media-tls.ts'
 import { sendMessage } from './send.ts'
 import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
@@ -75,20 +76,14 @@ const restrictionDefaultMs = 60_000
 const endOf = (lock: { isActive?: boolean; timeEnforcementEnds?: Date }, now: number): number | null =>
   lock.isActive === true ? (lock.timeEnforcementEnds?.getTime() ?? now + restrictionDefaultMs) : null
 
+/** False when Baileys was loaded before its inflate could be bounded: a frame of the server could end the process. */
+export const isInflateBounded = (): Promise<boolean> => isBounded(decodeBinaryNode)
+
 /** WhatsApp through Baileys. One for a process: the Noise root key is a global of Baileys'. */
-export const createWhatsApp = ({ store, clock, log, options }: Deps): WhatsApp => {
+export const createWhatsApp = async ({ store, clock, log, options }: Deps): Promise<WhatsApp> => {
   if (options.noiseRootKey !== undefined) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(options.noiseRootKey)
   const retryCounters = new Map<string, CacheStore>()
-  const tls: Partial<SocketConfig> =
-    options.mediaCa === undefined
-      ? {}
-      : {
-          fetchAgent: new HttpsAgent({ ca: options.mediaCa }),
-          // Baileys hands `options` on to fetch, whose types do not know undici's dispatcher.
-          options: { dispatcher: new Agent({ connect: { ca: options.mediaCa } }) } as unknown as NonNullable<
-            SocketConfig['options']
-          >,
-        }
+  const tls = await mediaTls(options.mediaCa)
 
   const configOf = (
     deviceId: string,

@@ -5,7 +5,7 @@
  * has its own.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
-import type { InputType, ZlibOptions } from 'node:zlib'
+import { deflateSync, type InputType, type ZlibOptions } from 'node:zlib'
 
 /**
  * A stanza has some kilobytes, a block of history that comes inside of a message some hundred. A byte can become 40 in
@@ -18,10 +18,22 @@ type Inflate = (buffer: InputType, ...rest: readonly [ZlibOptions, Done] | reado
 
 const zlib = createRequire(import.meta.url)('node:zlib') as { inflate: Inflate }
 const { inflate } = zlib
+let calls = 0
 
 const bounded: Inflate = (buffer, ...rest) => {
+  calls += 1
   const [options, done] = rest.length === 1 ? [{}, rest[0]] : rest
   inflate(buffer, { maxOutputLength: inflatedMaxBytes, ...options }, done)
 }
 zlib.inflate = bounded
 syncBuiltinESMExports()
+
+/** The flag of a compressed stanza (Baileys, WABinary/decode.js). */
+const compressed = 2
+
+/** Does what reads stanzas inflate within the bound? It does not when it was loaded before this file. */
+export const isBounded = async (decode: (stanza: Buffer) => Promise<unknown>): Promise<boolean> => {
+  const before = calls
+  await decode(Buffer.concat([Buffer.from([compressed]), deflateSync(Buffer.of(0))])).catch(() => undefined)
+  return calls > before
+}

@@ -57,7 +57,7 @@ const closeOf = async (url: string): Promise<string> => {
   const store = await memoryStore()
   const lease = await claimDevice(store, 'phone-1')
   const closed = Promise.withResolvers<string>()
-  const whatsapp = createWhatsApp({
+  const whatsapp = await createWhatsApp({
     store,
     clock: systemClock,
     log: quiet,

@@ -70,7 +70,7 @@ export const link = async (
       },
     },
   }
-  const whatsapp = createWhatsApp({
+  const whatsapp = await createWhatsApp({
     store,
     clock: systemClock,
     log: quiet,
