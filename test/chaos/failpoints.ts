@@ -49,6 +49,7 @@ const run = async ({ scale, random, cycles, print }: Run): Promise<Report> => {
       const before = (await world.stats())['repeatsFromCompanions'] ?? 0
       let fired = 0
       for (let kill = 0; kill < kills; kill += 1) {
+        await load.meetStranger()
         if (await killedAt(world, point, passes.between(1, passesMax))) fired += 1
       }
       reached.push(`${point} ${fired}`)

@@ -95,6 +95,7 @@ const run = async (
       await sleep(moments.between(100, 2_500))
       if (withFaults)
         for (let count = faults.between(0, 2); count > 0; count -= 1) await disturb(world, load, faults)
+      if (moments.next() < 0.5) await load.meetStranger()
       const again = moments.next() < 0.15
       const victim = victimOf(moments)
       const at = Date.now()

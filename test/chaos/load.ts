@@ -7,7 +7,7 @@ import type { World } from '../flows/world.ts'
 
 export interface LoadSettings {
   readonly devices: number
-  /** Each device writes to so many phones, and each of them writes to the device. */
+  /** Each device writes to so many phones all the time, and each of them writes to the device. */
   readonly friends: number
   readonly sendsPerSecond: number
   readonly inboundPerSecond: number
@@ -54,6 +54,11 @@ export interface Load {
   readonly refused: readonly string[]
   /** Begins, or goes on after a stop. */
   start(): void
+  /**
+   * A phone that nobody has met: it and each device write to the other at the same time, by both of their addresses, a
+   * few times. Only while it runs; resolves when the phone is there.
+   */
+  meetStranger(): Promise<void>
   /** Writes nothing new; resolves when all that was begun has been answered, and rejects when that takes too long. */
   stop(limitMs?: number): Promise<void>
   /** Stops, and waits until all has arrived on both sides. What has not by then is for the invariants to tell. */
@@ -62,14 +67,17 @@ export interface Load {
 
 export const fullLoad: LoadSettings = { devices: 5, friends: 3, sendsPerSecond: 50, inboundPerSecond: 50 }
 
+/** Messages of a stranger and each device, either way. */
+const strangerMessages = 3
+
 const answerLimitMs = 20_000
 const retryMs = 100
 const stopLimitMs = 60_000
 const drainLimitMs = 90_000
 const drainPollMs = 200
 
-const deviceNumber = (index: number): string => `1555070${String(index).padStart(2, '0')}`
-const friendNumber = (index: number): string => `1555079${String(index).padStart(2, '0')}`
+const deviceNumber = (index: number): string => `155507${String(index).padStart(4, '0')}`
+const friendNumber = (index: number): string => `155508${String(index).padStart(4, '0')}`
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
@@ -108,9 +116,9 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
   const received: Incoming[] = []
   const failures = new Map<string, number>()
   const refused: string[] = []
-  const chats = devices.flatMap((device) =>
-    friends.map((friend) => ({ device, friend, name: `${device.id}-${friend.slice(-2)}`, out: 0, in: 0 })),
-  )
+  const chatsOf = (friend: string) =>
+    devices.map((device) => ({ device, friend, name: `${device.id}-${friend.slice(-4)}`, out: 0, in: 0 }))
+  const chats = friends.flatMap(chatsOf)
   type Chat = (typeof chats)[number]
   let running: { over: boolean; readonly work: Promise<void>[] } | undefined
 
@@ -170,12 +178,13 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
     while (!(await attempt(message))) await sleep(retryMs)
   }
 
-  const write = async (chat: Chat): Promise<void> => {
+  const write = async (chat: Chat, addressing: 'lid' | 'pn' = 'lid'): Promise<void> => {
     chat.in += 1
     const text = `in ${chat.name} ${chat.in}`
     const { status, body } = await world.phone('POST', `/phones/${chat.friend}/messages`, {
       to: chat.device.number,
       text,
+      addressing,
     })
     if (status !== 201) throw new Error(`${text}: ${JSON.stringify(body)}`)
     received.push({
@@ -226,6 +235,24 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
       // What fails is told by stop.
       for (const work of run.work) work.catch(() => undefined)
       running = run
+    },
+    async meetStranger() {
+      const run = running
+      if (run === undefined) return
+      const stranger = friendNumber(friends.length)
+      await world.createPhone(stranger)
+      friends.push(stranger)
+      for (const chat of chatsOf(stranger)) {
+        const rounds = Array.from({ length: strangerMessages }, (_, index) => index)
+        const outbound = async (): Promise<void> => {
+          for (const _ of rounds) await send(chat)
+        }
+        const inbound = async (): Promise<void> => {
+          for (const round of rounds) await write(chat, round % 2 === 0 ? 'pn' : 'lid')
+        }
+        run.work.push(outbound(), inbound())
+      }
+      for (const work of run.work) work.catch(() => undefined)
     },
     async stop(limitMs = stopLimitMs) {
       const run = running
