@@ -61,8 +61,11 @@ export interface Load {
   meetStranger(): Promise<void>
   /** Writes nothing new; resolves when all that was begun has been answered, and rejects when that takes too long. */
   stop(limitMs?: number): Promise<void>
-  /** Stops, and waits until all has arrived on both sides. What has not by then is for the invariants to tell. */
-  drain(limitMs?: number): Promise<void>
+  /**
+   * Stops, and waits until all has arrived on both sides, for as long as it goes on arriving. What has not by then is
+   * for the invariants to tell.
+   */
+  drain(stallMs?: number): Promise<void>
 }
 
 export const fullLoad: LoadSettings = { devices: 5, friends: 3, sendsPerSecond: 50, inboundPerSecond: 50 }
@@ -73,7 +76,7 @@ const strangerMessages = 3
 const answerLimitMs = 20_000
 const retryMs = 100
 const stopLimitMs = 60_000
-const drainLimitMs = 90_000
+const drainStallMs = 60_000
 const drainPollMs = 200
 
 const deviceNumber = (index: number): string => `155507${String(index).padStart(4, '0')}`
@@ -261,11 +264,18 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
       await withDeadline(Promise.all(run.work), limitMs, 'an answer to all that was begun')
       running = undefined
     },
-    async drain(limitMs = drainLimitMs) {
+    async drain(stallMs = drainStallMs) {
       // What is not answered or has not arrived by then, the invariants name.
       await load.stop().catch(() => undefined)
-      const until = performance.now() + limitMs
-      while (performance.now() < until && (await underway(world, load)) > 0) await sleep(drainPollMs)
+      let fewest = Number.POSITIVE_INFINITY
+      let progressAt = performance.now()
+      while (fewest > 0 && performance.now() - progressAt < stallMs) {
+        await sleep(drainPollMs)
+        const left = await underway(world, load)
+        if (left >= fewest) continue
+        fewest = left
+        progressAt = performance.now()
+      }
     },
   }
   return load

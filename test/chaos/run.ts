@@ -16,6 +16,9 @@ import { connectStorm } from './storm.ts'
 import { simulation } from './simulation.ts'
 import { zombie } from './zombie.ts'
 
+// What it has started ends with it (processes.ts), if it ends by `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
 const scenarios: readonly Scenario[] = [
   kills,
   killsWithFaults,

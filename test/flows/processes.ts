@@ -60,6 +60,12 @@ export interface LogLine {
   readonly [field: string]: unknown
 }
 
+/** Those that run: none may outlive the process that started it. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A command of the gateway's command line as a real process, with its log. */
 export class Command {
   readonly child: ChildProcess
@@ -90,6 +96,8 @@ export class Command {
         this.output += text
       })
     }
+    running.add(this.child)
+    this.child.once('exit', () => running.delete(this.child))
     this.ended = once(this.child, 'exit')
   }
 
