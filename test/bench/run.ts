@@ -13,6 +13,8 @@ import { reconnecting } from './reconnects.ts'
 import { restarting } from './restart.ts'
 import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
 import { contention } from './contention.ts'
+import { groupReceive } from './group-receive.ts'
+import { groupSend } from './group-send.ts'
 import { growth } from './growth.ts'
 import { mainJob } from './main-job.ts'
 import { receive } from './receive.ts'
@@ -21,7 +23,9 @@ import { send } from './send.ts'
 const benchmarks: readonly Benchmark[] = [
   mainJob,
   send,
+  groupSend,
   receive,
+  groupReceive,
   api,
   growth,
   contention,

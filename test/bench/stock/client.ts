@@ -5,6 +5,7 @@
 import {
   type BinaryNode,
   DisconnectReason,
+  type GroupMetadata,
   makeCacheableSignalKeyStore,
   makeWASocket,
   type SocketConfig,
@@ -89,10 +90,17 @@ const listen = (name: string, account: Account, sock: WASocket, ends: PromiseWit
 }
 
 const connect = (name: string, account: Account, ends: PromiseWithResolvers<void>): void => {
-  const sock = makeWASocket({
+  const groups = new Map<string, GroupMetadata>()
+  const sock: WASocket = makeWASocket({
     auth: { creds: account.auth.creds, keys: account.keys },
     logger,
     waWebSocketUrl: setup.url,
+    // As Baileys advises; without it each message to a group asks the server first.
+    cachedGroupMetadata: async (group) => {
+      const known = groups.get(group) ?? (await sock.groupMetadata(group))
+      groups.set(group, known)
+      return known
+    },
   })
   account.sock = sock
   listen(name, account, sock, ends)
