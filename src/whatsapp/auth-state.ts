@@ -11,6 +11,7 @@ import type { Lease } from '../domain/lease.ts'
 import { createLock, type Lock } from '../runtime/lock.ts'
 import type { JournalRow, KeyChanges, Store } from '../store/store.ts'
 import type { KeyPair } from './signal/changeset.ts'
+import { createHeldRows } from './signal/held-rows.ts'
 import type { SignalStore } from './signal/operations.ts'
 import { CorruptCredentialsError } from './socket.ts'
 
@@ -121,9 +122,12 @@ export const loadAuthState = async ({
       return fail(error)
     }
   }
+  const held = createHeldRows()
   const commit = async (changes: KeyChanges, journal: JournalRow | null): Promise<void> => {
     if (closed !== undefined) throw closed
-    await guarded(() => store.auth.commit(lease, deviceId, changes, journal, now()))
+    await held.writeWith(changes, (all) =>
+      guarded(() => store.auth.commit(lease, deviceId, all, journal, now())),
+    )
   }
   /** A read that fails must not pass for a message that cannot be decrypted: it would be refused, and so lost. */
   const rowsOf = (type: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | string>> =>
@@ -164,8 +168,13 @@ export const loadAuthState = async ({
 
   const signal: SignalStore = {
     async bytes(type, ids) {
-      const rows = await rowsOf(type, ids)
       const found = new Map<string, Uint8Array>()
+      const stored = ids.filter((id) => {
+        const value = held.get(type, id)
+        if (value instanceof Uint8Array) found.set(id, value)
+        return value === undefined
+      })
+      const rows = await rowsOf(type, stored)
       for (const [id, value] of rows) if (typeof value !== 'string') found.set(id, value)
       return found
     },
@@ -175,6 +184,10 @@ export const loadAuthState = async ({
       return isKeyPair(pair) ? pair : null
     },
     commit,
+    hold(changes) {
+      if (closed !== undefined) throw closed
+      return held.add(changes)
+    },
     journaled: (hash) => guarded(() => store.auth.journaled(deviceId, hash)),
   }
 

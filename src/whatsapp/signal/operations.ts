@@ -7,6 +7,11 @@ import { toSignalError } from './errors.ts'
 export interface SignalStore extends SignalRows {
   /** Rejects when the rows could not be made durable; then the socket must send nothing more. */
   commit(changes: KeyChanges, journal: JournalRow | null): Promise<void>
+  /**
+   * Keeps rows that a crash may take along until the next commit, which writes them too. False when it holds too many:
+   * then commit.
+   */
+  hold(changes: KeyChanges): boolean
   journaled(hash: Uint8Array): Promise<Uint8Array | undefined>
 }
 
@@ -23,6 +28,8 @@ export interface Operation<T> {
   readonly load: (rows: SignalRows) => Promise<Rows>
   readonly run: (set: Changeset) => Promise<T>
   readonly journal?: ((result: T) => JournalRow | null) | undefined
+  /** Nothing has left, or will, that depends on what it writes: it may be written with what comes next. */
+  readonly canWait?: boolean
 }
 
 /** Operations that share a transaction at most: they hold up the event loop together. */
@@ -30,6 +37,7 @@ const batchMax = 64
 
 interface Waiting {
   readonly journals: boolean
+  readonly canWait: boolean
   /** Never rejects. Adds to `batch` what is to be written. */
   readonly run: (batch: Batch) => Promise<void>
   /** Called when the batch is durable, or with what made its commit fail. */
@@ -104,7 +112,8 @@ export const createOperations = (
     for (const operation of operations) await operation.run(batch)
     let failure: { readonly error: unknown } | undefined
     try {
-      if (batch.dirty) await store.commit(batch.changes, batch.journal)
+      const isHeld = operations.every(({ canWait }) => canWait) && store.hold(batch.changes)
+      if (batch.dirty && !isHeld) await store.commit(batch.changes, batch.journal)
     } catch (error) {
       failure = { error }
     }
@@ -112,11 +121,12 @@ export const createOperations = (
     for (const { settle } of operations) settle(failure)
   }
 
-  return <T>({ load, run, journal }: Operation<T>): Promise<T> => {
+  return <T>({ load, run, journal, canWait = false }: Operation<T>): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     let outcome: { readonly value: T } | { readonly error: unknown }
     queue.push({
       journals: journal !== undefined,
+      canWait,
       async run(batch) {
         try {
           const set = new Changeset(await load(batch))

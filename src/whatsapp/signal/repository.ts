@@ -262,15 +262,21 @@ export const createSignalRepository =
         )
       },
 
+      /** Baileys starts sessions one after the other, a thousand for a large group: a commit for each would take long. */
       async injectE2ESession({ jid, session }) {
         const place = await placeOf(jid)
-        await withSession(place, (set) =>
-          freeing([ProtocolAddress.from(place.id)], (address) =>
-            freeing([new SessionBuilder(set.storage(own()), address)], (builder) =>
-              builder.processPreKeyBundle(session),
-            ),
-          ),
-        )
+        await operation({
+          load: (rows) => sessionRows(rows, place),
+          run: (set) => {
+            moveSession(set, place)
+            return freeing([ProtocolAddress.from(place.id)], (address) =>
+              freeing([new SessionBuilder(set.storage(own()), address)], (builder) =>
+                builder.processPreKeyBundle(session),
+              ),
+            )
+          },
+          canWait: true,
+        })
       },
 
       decryptGroupMessage: ({ group, authorJid, msg }) =>

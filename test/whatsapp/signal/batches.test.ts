@@ -23,6 +23,7 @@ const rowsInMemory = () => {
         else rows.delete(id)
       }
     },
+    hold: () => false,
     journaled: async () => undefined,
   }
   return { store, rows, commits, gate, operation: createOperations(store, createLock()) }

@@ -5,6 +5,7 @@ import {
   acquaint,
   aliceJid,
   bobJid,
+  carolJid,
   claimDevice,
   closeStores,
   meet,
@@ -76,10 +77,39 @@ describe('one operation is one commit', () => {
     expect(a.trace).toEqual(['read sender-key', 'COMMIT sender-key'])
   })
 
-  test('a new session out of a bundle', async () => {
+  test('a new session out of a bundle is written with the first message', async () => {
     const a = await ours(aliceJid)
-    await meet(a, stock(bobJid))
+    const b = stock(bobJid)
+    await meet(a, b)
+    expect(a.trace).toEqual(['read session'])
+    expect(await a.repository.validateSession(b.jid)).toEqual({ exists: true })
+    clear(a.trace)
+    expect(await says(a, b, 'hello')).toBe('hello')
     expect(a.trace).toEqual(['read session', 'COMMIT session'])
+  })
+
+  test('many new sessions and the first messages to them are one commit', async () => {
+    const a = await ours(aliceJid)
+    const others = Array.from({ length: 10 }, (_, index) => stock(`491522222220${index}@s.whatsapp.net`))
+    for (const other of others) await meet(a, other)
+    const messages = await Promise.all(others.map((other) => write(a, other, 'to each')))
+    expect(a.trace.filter((step) => step.startsWith('COMMIT'))).toEqual(['COMMIT session'])
+    for (const [at, other] of others.entries()) {
+      const message = messages[at]
+      if (message === undefined) throw new Error('no message')
+      expect(await read(other, a, message)).toBe('to each')
+    }
+  })
+
+  test('a new session that was deleted does not come back', async () => {
+    const a = await ours(aliceJid)
+    const [b, c] = [stock(bobJid), stock(carolJid)]
+    await meet(a, b)
+    const id = a.repository.jidToSignalProtocolAddress(b.jid)
+    await a.keys.set({ session: { [id]: null } })
+    expect(await a.repository.validateSession(b.jid)).toMatchObject({ exists: false })
+    await acquaint(a, c)
+    expect((await a.store.auth.keys(a.deviceId, 'session', [id])).size).toBe(0)
   })
 })
 

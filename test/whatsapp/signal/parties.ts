@@ -125,6 +125,7 @@ const spy = (
     const kinds = Object.keys(changes).toSorted().join('+')
     trace.push(`COMMIT ${kinds}${journal === null ? '' : ' with journal'}`)
   },
+  hold: (changes) => inner.hold(changes),
   async journaled(hash) {
     trace.push('journal?')
     return inner.journaled(hash)

@@ -26,7 +26,7 @@ const sessionsOf = async (account: OwnAccount): Promise<string[]> => {
   const ids = [bobJid, deviceOf(bobJid, 3), bobLid, deviceOf(bobLid, 3)].map((jid) =>
     account.repository.jidToSignalProtocolAddress(jid),
   )
-  return [...(await account.store.auth.keys(account.deviceId, 'session', ids)).keys()].toSorted()
+  return [...(await account.auth.signal.bytes('session', ids)).keys()].toSorted()
 }
 
 const newSession = async (account: OwnAccount, jid: string): Promise<void> => {
