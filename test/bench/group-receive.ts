@@ -7,8 +7,8 @@ import { createPhones, switchPhones } from './group-world.ts'
 import { median } from './measure.ts'
 
 const sizes = [20, 200]
-const batches = 5
-const messagesOf = { gateway: 400, stock: 100 }
+const batches = 3
+const messagesOf = { gateway: 300, stock: 100 }
 /** Members who write, all at once; the phones of the others are off. */
 const authors = 10
 const atLeast = 5

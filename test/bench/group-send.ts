@@ -12,9 +12,9 @@ import {
 import { createPhones, switchPhones } from './group-world.ts'
 
 const sizes = [20, 200]
-const batches = 5
+const batches = 3
 /** The stock clients are so much slower that as many would take minutes. */
-const messagesOf = { gateway: 200, stock: 40 }
+const messagesOf = { gateway: 100, stock: 25 }
 /** First messages to members that were never met, each to a group of others. */
 const strangers: Readonly<Record<number, number>> = { 20: 3, 200: 2 }
 const atLeast = 5
