@@ -92,7 +92,7 @@ export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsO
 
   const memories = boundedMap<Memory>(inMemoryMax)
   /** The memories that Baileys has read, and which were not forgotten since. */
-  const current = new Set<string>()
+  const current = boundedMap<true>(inMemoryMax)
 
   const drop = (group: string): void => {
     forgotten += 1
@@ -139,12 +139,12 @@ export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsO
   }
 
   const readMemory = async (group: string): Promise<Keyed> => {
-    current.add(group)
+    current.set(group, true)
     const memory = memories.get(group) ?? {
       stored: (await rows.get<Keyed>(memoryType, [group]))[group] ?? {},
       pending: undefined,
     }
-    if (current.has(group)) memories.set(group, memory)
+    if (current.get(group) === true) memories.set(group, memory)
     // Baileys writes into what it gets, also for a message that it then cannot send.
     return { ...(memory.pending ?? memory.stored) }
   }
@@ -152,7 +152,7 @@ export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsO
   const noteKeyed = (group: string, keyed: Keyed): void => {
     const memory = memories.get(group)
     // Forgotten while the message was made: what Baileys read then is not true any more.
-    if (memory === undefined || !current.has(group)) return
+    if (memory === undefined || current.get(group) !== true) return
     if (sizeOf(keyed) !== sizeOf(memory.pending ?? memory.stored)) memory.pending = keyed
   }
 

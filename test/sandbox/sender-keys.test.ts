@@ -63,6 +63,29 @@ describe('sender keys', () => {
     expect(read(message)).toBe('mine')
   })
 
+  test('a message may be 2,000 ahead, and those before it are still read', () => {
+    const { ana, read } = pair()
+    const messages = Array.from({ length: 2002 }, (_, at) => ana.encrypt(group, Buffer.from(String(at))))
+    const at = (index: number): Buffer => messages[index] ?? Buffer.alloc(0)
+    expect(() => read(at(2001))).toThrow('too far ahead')
+    expect(read(at(2000))).toBe('2000')
+    expect([0, 1999, 2001].map((index) => read(at(index)))).toEqual(['0', '1999', '2001'])
+  })
+
+  test('five keys of a sender are kept', () => {
+    const { ana, bob, read } = pair()
+    const messages = Array.from({ length: 6 }, (_, at) => {
+      const message = ana.encrypt(group, Buffer.from(String(at)))
+      ana.forget(group)
+      bob.learn(group, 'ana', ana.distribution(group))
+      return message
+    })
+    const [first, second] = messages
+    if (first === undefined || second === undefined) throw new Error('no messages')
+    expect(() => read(first)).toThrow('no sender key')
+    expect(messages.slice(2).map(read)).toEqual(['2', '3', '4', '5'])
+  })
+
   test('what cannot be a message or a key is refused', () => {
     const { bob } = pair()
     expect(() => bob.decrypt(group, 'ana', Buffer.alloc(3))).toThrow()

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { element, type Node } from '../../src/sandbox/protocol/node.ts'
+import { createEntropy } from '../../src/sandbox/entropy.ts'
 import { createFaults, isMeant } from '../../src/sandbox/faults.ts'
 import { muteLibsignal } from '../../src/sandbox/libsignal-console.ts'
+import { createDirectory } from '../../src/sandbox/state/directory.ts'
+import { createGroups } from '../../src/sandbox/state/groups.ts'
 import { createKeyStore } from '../../src/sandbox/state/key-store.ts'
 import { createMailbox } from '../../src/sandbox/state/mailbox.ts'
 import { createCounters } from '../../src/sandbox/stats.ts'
@@ -148,4 +151,38 @@ test("libsignal's lines are dropped, others are not, and the console is as befor
   console.info('Opening session:', 'by somebody else')
   expect(seen).toEqual(['Closing time', 'Opening session:'])
   spy.mockRestore()
+})
+
+describe('groups', () => {
+  const setUp = (count: number) => {
+    const entropy = createEntropy('groups')
+    const directory = createDirectory(entropy)
+    const accounts = Array.from({ length: count }, (_, at) => directory.create(`1555${at}`, `Phone ${at}`))
+    const [owner] = accounts
+    if (owner === undefined) throw new Error('no account')
+    const groups = createGroups(entropy)
+    const create = (members = accounts) =>
+      groups.create({ subject: 'Team', addressing: 'lid', owner, createdAtSeconds: 1, members })
+    return { accounts, groups, create }
+  }
+
+  test('have 1,024 members at most', () => {
+    const { accounts, groups, create } = setUp(1025)
+    const group = create(accounts.slice(0, 1023))
+    groups.change(group, { add: accounts.slice(1023, 1024), remove: [] })
+    expect(group.members.size).toBe(1024)
+    const more = { add: accounts.slice(1024), remove: [] }
+    expect(() => groups.change(group, more)).toThrow('a group has 1024 members at most')
+    groups.change(group, { add: [], remove: accounts.slice(1, 2) })
+    groups.change(group, more)
+    expect(group.members.size).toBe(1024)
+  })
+
+  test('are 1,000 at most, each with a JID of its own', () => {
+    const { groups, create } = setUp(1)
+    const jids = Array.from({ length: 1000 }, () => create().jid)
+    expect(new Set(jids).size).toBe(1000)
+    expect(() => create()).toThrow('there are 1000 groups already')
+    expect(groups.all).toHaveLength(1000)
+  })
 })

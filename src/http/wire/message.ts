@@ -10,7 +10,7 @@ import { isoOrNull, isoSchema } from './time.ts'
 export const sendBody = z
   .strictObject({
     to: z.string().openapi({
-      description: 'A JID, or a phone number with or without +, spaces and dashes',
+      description: 'The JID of a person or a group, or a phone number with or without +, spaces and dashes',
       example: '1234567890@s.whatsapp.net',
     }),
     message: z.string().openapi({

@@ -5,7 +5,7 @@ import { SandboxError } from '../errors.ts'
 import type { Phones } from '../phones.ts'
 import { announceGroup } from '../session/group-router.ts'
 import { type Account, jidOf } from '../state/account.ts'
-import { type Group, groupMembersMax, groupsMax } from '../state/groups.ts'
+import type { Group } from '../state/groups.ts'
 import { groupChange, newGroup } from './schemas.ts'
 
 type WithBody = <T>(
@@ -49,9 +49,6 @@ export const serveGroups = (
   app.post(
     '/groups',
     withBody(newGroup, (request, { subject, owner, members, addressing }) => {
-      if (context.groups.all.length >= groupsMax) {
-        throw new SandboxError(409, `there are ${groupsMax} groups already`)
-      }
       const group = context.groups.create({
         subject,
         addressing,
@@ -70,11 +67,7 @@ export const serveGroups = (
       const actor = by === undefined ? group.owner : phones.contact(by)
       const added = accountsOf(add).filter((account) => !group.members.has(account))
       const removed = accountsOf(remove).filter((account) => group.members.has(account))
-      if (group.members.size + added.length > groupMembersMax) {
-        throw new SandboxError(422, `add: a group has ${groupMembersMax} members at most`)
-      }
-      for (const account of added) group.members.add(account)
-      for (const account of removed) group.members.delete(account)
+      context.groups.change(group, { add: added, remove: removed })
       if (added.length > 0) announceGroup(context, group, { kind: 'add', accounts: added }, actor)
       if (removed.length > 0) announceGroup(context, group, { kind: 'remove', accounts: removed }, actor)
       return request.json(groupView(group))

@@ -20,8 +20,8 @@ export interface SenderKeys {
   decrypt(group: string, sender: string, message: Uint8Array): Buffer
 }
 
-/** As in libsignal: how far a message may be ahead, how many passed keys are kept, and how many keys of a sender. */
-const aheadMax = 25_000
+/** How far a message may be ahead, how many passed keys are kept, and how many keys of a sender: as in Baileys. */
+const aheadMax = 2000
 const skippedMax = 2000
 const statesMax = 5
 

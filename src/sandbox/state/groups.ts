@@ -1,4 +1,5 @@
 import type { Entropy } from '../entropy.ts'
+import { SandboxError } from '../errors.ts'
 import { type Addressing, groupServer, parseJid } from '../protocol/jid.ts'
 import type { Account } from './account.ts'
 
@@ -23,7 +24,13 @@ export const chatName = (chat: Chat): string => (isGroup(chat) ? chat.jid : chat
 
 export interface Groups {
   readonly all: readonly Group[]
+  /** @throws SandboxError 409 when there are too many */
   create(group: Omit<Group, 'jid' | 'members'> & { readonly members: readonly Account[] }): Group
+  /** Takes accounts in, in that order, and out. @throws SandboxError 422 when they are too many */
+  change(
+    group: Group,
+    change: { readonly add: readonly Account[]; readonly remove: readonly Account[] },
+  ): void
   /** By its JID; undefined when there is no such group. */
   find(jid: string | undefined): Group | undefined
   of(account: Account): Group[]
@@ -31,7 +38,7 @@ export interface Groups {
 
 /** As many as WhatsApp allows. */
 export const groupMembersMax = 1024
-export const groupsMax = 1000
+const groupsMax = 1000
 
 const idBytes = 8
 const idDigits = 15
@@ -49,9 +56,17 @@ export const createGroups = (entropy: Entropy): Groups => {
       return [...byJid.values()]
     },
     create(parts) {
+      if (byJid.size >= groupsMax) throw new SandboxError(409, `there are ${groupsMax} groups already`)
       const group: Group = { ...parts, jid: newJid(), members: new Set([parts.owner, ...parts.members]) }
       byJid.set(group.jid, group)
       return group
+    },
+    change({ members }, { add, remove }) {
+      if (members.size + add.length > groupMembersMax) {
+        throw new SandboxError(422, `add: a group has ${groupMembersMax} members at most`)
+      }
+      for (const account of add) members.add(account)
+      for (const account of remove) members.delete(account)
     },
     find(jid) {
       return parseJid(jid)?.server === groupServer ? byJid.get(jid ?? '') : undefined
