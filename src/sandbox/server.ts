@@ -48,6 +48,8 @@ const webSocketPath = '/ws/chat'
 const messageMaxBytes = 2 * frameMaxBytes
 const scopeBytes = 8
 const secondMs = 1000
+/** Longer than a client keeps an idle connection: one that ends just when it sends a request fails the request. */
+const keepAliveMs = 75_000
 
 const listen = async (server: Server, port: number, host: string): Promise<number> => {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
@@ -104,6 +106,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => log('error', { error }, 'control request failed'))
   })
+  server.keepAliveTimeout = keepAliveMs
   const webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: messageMaxBytes,
