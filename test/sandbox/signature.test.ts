@@ -45,6 +45,8 @@ describe('checking a signature', () => {
     const [pair, other] = pairs
     if (pair === undefined || other === undefined) throw new Error('no keys')
     const signature = Buffer.from(Curve.sign(pair.private, message))
+    // What is refused must not be mistaken for what was good just before.
+    expect(isSignatureValid(pair.public, message, signature)).toBe(true)
     expect(isSignatureValid(pair.public, Buffer.from('another'), signature)).toBe(false)
     expect(isSignatureValid(other.public, message, signature)).toBe(false)
     expect(isSignatureValid(pair.public, message, Buffer.alloc(64))).toBe(false)
