@@ -17,7 +17,7 @@ import { clockShims, hasCompiler, noCompiler } from './shims.ts'
 const hourMs = 60 * 60 * 1000
 const jumpsFull = 24
 const shortLoad: LoadSettings = { devices: 2, friends: 2, sendsPerSecond: 10, inboundPerSecond: 10 }
-const settleMs = { full: 4_000, short: 1_200 }
+const settleMs = { full: 4_000, short: 1_000 }
 /** How long messages may take to leave once their devices can log in again: the backoff of a reconnect, and some. */
 const leaveWithinMs = 20_000
 const pollMs = 100
