@@ -175,6 +175,16 @@ export const api: Benchmark = {
         }
       }
       const memory = await rssMb(gateway.pid)
+      // What the rounds before have accepted is a backlog that keeps a connector busy.
+      const logins = (await world.stats())['logins']
+      const connector = world.run(['connector'])
+      await eventually('the connector works', async () => (await world.stats())['logins'] !== logins)
+      const beside: [Sample[], Sample[]] = [[], []]
+      for (let round = 1; round <= rounds; round += 1) {
+        beside[0].push(await measure(gateway, read))
+        beside[1].push(await measure(gateway, enqueue))
+      }
+      await connector.stop()
       for (const server of servers.splice(0)) await stop(server)
 
       const slowBaseline = await startBaseline('slow', slow)
@@ -194,6 +204,14 @@ export const api: Benchmark = {
         ...compare('status reads', ...reads, { ratio: 0.6, perSecond: 6_000 }),
         ...compare('durable enqueues', ...writes, { ratio: 0.6, perSecond: 2_000 }),
         ...compare('enqueues with 1 ms more for each fsync', ...slowWrites, { perSecond: 1_500 }),
+        {
+          what: 'status reads beside a connector that sends',
+          unit: '/s',
+          value: middle(beside[0], 'perSecond'),
+        },
+        { what: 'status reads beside it: p99', unit: 'ms', value: middle(beside[0], 'p99Ms') },
+        { what: 'durable enqueues beside it', unit: '/s', value: middle(beside[1], 'perSecond') },
+        { what: 'durable enqueues beside it: p99', unit: 'ms', value: middle(beside[1], 'p99Ms') },
         { what: 'RSS of the API process after all reads and enqueues', unit: 'MB', value: memory },
       ]
     } finally {
