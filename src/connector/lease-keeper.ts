@@ -31,8 +31,11 @@ interface Held {
   readonly deadline: number
 }
 
-/** Renewals a term, when they succeed; one that fails is tried again at the next check. */
-const renewalsPerTerm = 3
+/**
+ * Renewals a term, when they succeed; one that fails is tried again at the next check. So many that a process which
+ * stalls for half a term, at whatever moment, is still in time when it goes on.
+ */
+const renewalsPerTerm = 5
 /** The holder stops this part of a term before the others may start. */
 const marginPart = 0.2
 const checksPerTerm = 20

@@ -8,6 +8,8 @@ const hourMs = 60 * 60 * 1000
 /** Short, since the checks of a keeper are parts of it; its clock is the test's. */
 const ttlMs = 100
 const holdMs = 0.8 * ttlMs
+const renewMs = ttlMs / 5
+const checkMs = ttlMs / 20
 const name = 'device/phone-1'
 
 const createWorld = async () => {
@@ -67,7 +69,7 @@ describe('a lease keeper', () => {
     const count = renewals(store)
     for (let at = 0; at < 12; at++) {
       const before = count()
-      clock.pass(ttlMs / 3 + 1)
+      clock.pass(renewMs + 1)
       await until(() => count() > before)
       await checks(clock)
       expect(keeper.isHeld(lease)).toBe(true)
@@ -76,13 +78,29 @@ describe('a lease keeper', () => {
     expect((await store.leases.get(name))?.epoch).toBe(1)
   })
 
+  it('keeps what it holds through a stall of half a term that begins when a renewal was overdue', async () => {
+    const { store, clock, start } = await createWorld()
+    const { keeper, take, lost } = start('c1')
+    const lease = await take()
+    const count = renewals(store)
+    clock.pass(renewMs)
+    await until(() => count() > 0)
+    await checks(clock)
+    const before = count()
+    clock.pass(renewMs + checkMs - 1 + ttlMs / 2)
+    expect(keeper.isHeld(lease)).toBe(true)
+    await until(() => count() > before)
+    await checks(clock)
+    expect(lost).toEqual([])
+  })
+
   it('loses one whose renewal is refused, and only that', async () => {
     const { store, clock, start } = await createWorld()
     const { keeper, take, lost } = start('c1')
     const lease = await take()
     const other = await take('device/other')
     await store.leases.claim(name, 'c2', ttlMs, clock.monotonic(), 'c1')
-    clock.pass(ttlMs / 3 + 1)
+    clock.pass(renewMs + 1)
     await until(() => lost.length > 0)
     expect(lost).toEqual([lease])
     expect(keeper.isHeld(lease)).toBe(false)
@@ -95,7 +113,7 @@ describe('a lease keeper', () => {
     await take()
     const count = renewals(store)
     refuse(store.leases, 'renew', refusal('busy'), 3)
-    clock.pass(ttlMs / 3 + 1)
+    clock.pass(renewMs + 1)
     await until(() => count() === 1)
     expect(lines.filter((line) => line === 'error leases were not renewed').length).toBe(3)
     expect(lost).toEqual([])
@@ -125,7 +143,7 @@ describe('a lease keeper', () => {
       await answer.promise
       return real(...given)
     })
-    clock.pass(ttlMs / 3 + 1)
+    clock.pass(renewMs + 1)
     await until(() => asked)
     clock.pass(holdMs)
     await until(() => lost.length === 1)
@@ -142,7 +160,7 @@ describe('a lease keeper', () => {
     await checks(clock)
     expect(await second.keeper.acquire(name)).toBeUndefined()
     expect([first.keeper.isHeld(lease), first.lost]).toEqual([true, []])
-    clock.pass(ttlMs / 3 + 1)
+    clock.pass(renewMs + 1)
     await until(() => count() === 1)
     expect([first.keeper.isHeld(lease), first.lost]).toEqual([true, []])
     clock.pass(holdMs)
