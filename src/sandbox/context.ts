@@ -35,6 +35,8 @@ export interface Context {
   readonly directory: Directory
   readonly groups: Groups
   readonly faults: Faults
+  /** Undefined is the mailbox's own. */
+  readonly backlogHoldMs: number | undefined
   phone(account: Account): PhonePort
   nowSeconds(): number
   /** A fresh id for a stanza of the server's own. */

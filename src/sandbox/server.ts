@@ -28,6 +28,8 @@ export interface SandboxOptions {
   readonly port: number
   /** The same seed gives the same keys, LIDs and ids. Without one they are random. */
   readonly seed?: string
+  /** How long the server holds what is new back until a client has confirmed its backlog. Default 10 s. */
+  readonly backlogHoldMs?: number
   readonly clock?: Clock
   readonly log?: Log
 }
@@ -84,6 +86,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     directory: createDirectory(entropy),
     groups: createGroups(entropy),
     faults: createFaults(),
+    backlogHoldMs: options.backlogHoldMs,
     phone: (account) => phones.of(account),
     nowSeconds: () => Math.floor(clock.now() / secondMs),
     nextId: () => entropy.next('stanza', scopeBytes).toString('hex'),

@@ -219,11 +219,11 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
         own: () => creds,
         stanzaOf: (ciphertext) => tracker.partOf(ciphertext),
         onJournaled: (part) => {
-          tracker.done(part)
+          tracker.done(part, clock.monotonic())
           listener.onJournaled()
         },
         onUndecryptable: async (part, error) => {
-          tracker.refused(part)
+          tracker.refused(part, clock.monotonic())
           if (dropped || error.message === duplicateText) return
           try {
             await report(JSON.parse(part.stanza) as StanzaRecord, part.stanzaKey, error.message)
@@ -255,16 +255,20 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       },
       fail,
     )
+    const takeMessage = (node: BinaryNode): Promise<void> | undefined => {
+      const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
+      const children = Array.isArray(node.content) ? node.content : []
+      const unavailable = children.find((child) => child.tag === 'unavailable')
+      if (encrypted || unavailable === undefined) return undefined
+      const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
+      return report(record, JSON.stringify(node.attrs), detail)
+    }
     holdBack(
       sock,
       'CB:message',
       (node) => {
-        const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
-        const children = Array.isArray(node.content) ? node.content : []
-        const unavailable = children.find((child) => child.tag === 'unavailable')
-        if (encrypted || unavailable === undefined) return undefined
-        const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
-        return report(record, JSON.stringify(node.attrs), detail)
+        const caughtUp = node.attrs['offline'] === undefined ? tracker.caughtUp() : undefined
+        return caughtUp === undefined ? takeMessage(node) : caughtUp.then(() => takeMessage(node))
       },
       fail,
     )

@@ -39,6 +39,10 @@ export const isAnswer = ({ tag, attrs }: BinaryNode): boolean =>
 export class StanzaTracker {
   private readonly parts = new WeakMap<Uint8Array, StanzaPart>()
   private readonly open = new Map<string, { since: number; left: number }>()
+  /** Keys of those that had waited for us at the server. */
+  private readonly backlog = new Set<string>()
+  private backlogAt = 0
+  private caught: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   /** Call it before Baileys sees the stanza. Says whether there is anything to decrypt in it. */
   see(
@@ -61,7 +65,10 @@ export class StanzaTracker {
         parts: ciphertexts.length,
       })
     }
-    if (ciphertexts.length > 0) this.open.set(stanzaKey, { since: mono, left: ciphertexts.length })
+    if (ciphertexts.length > 0) {
+      this.open.set(stanzaKey, { since: mono, left: ciphertexts.length })
+      if (attrs['offline'] !== undefined) this.backlog.add(stanzaKey)
+    }
     return { record, encrypted: ciphertexts.length > 0 }
   }
 
@@ -70,22 +77,44 @@ export class StanzaTracker {
   }
 
   /** A part was decrypted. */
-  done({ stanzaKey }: StanzaPart): void {
+  done({ stanzaKey }: StanzaPart, mono: number): void {
     const entry = this.open.get(stanzaKey)
     if (entry === undefined) return
     entry.left -= 1
-    if (entry.left <= 0) this.open.delete(stanzaKey)
+    if (entry.left <= 0) this.close(stanzaKey, mono)
   }
 
   /** A part could not be decrypted: Baileys goes no further with the stanza, or answers for it. */
-  refused({ stanzaKey }: StanzaPart): void {
-    this.open.delete(stanzaKey)
+  refused({ stanzaKey }: StanzaPart, mono: number): void {
+    this.close(stanzaKey, mono)
   }
 
-  /** How long the oldest stanza has been waiting, in ms; 0 when none is. */
+  /**
+   * Resolves when all that had waited at the server is worked off; undefined when it is. Baileys takes those one by one
+   * (offline-node-processor.ts) and all others at once: without a wait, what is written now would overtake what was
+   * written before, and leave it behind until its ratchet is forgotten and nobody can read it any more.
+   */
+  caughtUp(): Promise<void> | undefined {
+    if (this.backlog.size === 0) return undefined
+    this.caught ??= Promise.withResolvers<void>()
+    return this.caught.promise
+  }
+
+  /** For how long a stanza has waited in vain, in ms; 0 when none does. Those of a backlog wait for each other. */
   oldestWait(mono: number): number {
     let oldest = mono
-    for (const { since } of this.open.values()) oldest = Math.min(oldest, since)
+    for (const [key, { since }] of this.open) {
+      oldest = Math.min(oldest, this.backlog.has(key) ? Math.max(since, this.backlogAt) : since)
+    }
     return mono - oldest
+  }
+
+  private close(stanzaKey: string, mono: number): void {
+    this.open.delete(stanzaKey)
+    if (!this.backlog.delete(stanzaKey)) return
+    this.backlogAt = mono
+    if (this.backlog.size > 0) return
+    this.caught?.resolve()
+    this.caught = undefined
   }
 }

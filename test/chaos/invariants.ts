@@ -116,6 +116,15 @@ const inboundChecks = (world: World, load: Load): Check[] => {
       copies.flatMap(({ text, count }) => (count > 1 ? [text] : [])),
     ),
     none(
+      'inbound messages out of the order in which they were written',
+      [
+        ...groupBy(
+          rows.flatMap(({ text }) => text ?? []),
+          (text) => text.split(' ')[1] ?? '',
+        ).values(),
+      ].flatMap(outOfOrder),
+    ),
+    none(
       'inbound messages that nobody wrote',
       rows.flatMap(({ device_id, whatsapp_id, text }) =>
         written.has(`${device_id} ${whatsapp_id}`) ? [] : [`${device_id} ${text ?? whatsapp_id}`],

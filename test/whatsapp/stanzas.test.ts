@@ -63,7 +63,7 @@ describe('the wait of the oldest stanza', () => {
     )
     expect(tracker.oldestWait(150)).toBe(50)
     for (const [at, part] of parts.entries()) {
-      tracker.done(tracker.partOf(part) as never)
+      tracker.done(tracker.partOf(part) as never, 0)
       expect(tracker.oldestWait(200)).toBe(at === 0 ? 100 : 0)
     }
   })
@@ -74,9 +74,9 @@ describe('the wait of the oldest stanza', () => {
     tracker.see(message([enc('msg', old)], { id: 'old' }), me, 100)
     tracker.see(message([enc('msg', young)], { id: 'young' }), me, 300)
     expect(tracker.oldestWait(400)).toBe(300)
-    tracker.refused(tracker.partOf(old) as never)
+    tracker.refused(tracker.partOf(old) as never, 0)
     expect(tracker.oldestWait(400)).toBe(100)
-    tracker.done(tracker.partOf(young) as never)
+    tracker.done(tracker.partOf(young) as never, 0)
     expect(tracker.oldestWait(400)).toBe(0)
   })
 
@@ -86,7 +86,7 @@ describe('the wait of the oldest stanza', () => {
     const again = bytes()
     tracker.see(message([enc('msg', again)], { offline: '0' }), me, 500)
     expect(tracker.oldestWait(600)).toBe(100)
-    tracker.done(tracker.partOf(again) as never)
+    tracker.done(tracker.partOf(again) as never, 0)
     expect(tracker.oldestWait(600)).toBe(0)
   })
 
@@ -114,6 +114,47 @@ describe('the wait of the oldest stanza', () => {
     const stanza = message([enc('msg', bytes())], { from: me.pn, recipient: from })
     expect(tracker.see(stanza, me, 100).encrypted).toBe(true)
     expect(tracker.oldestWait(1_000)).toBe(900)
+  })
+})
+
+describe('a backlog', () => {
+  const two = (tracker: StanzaTracker) => {
+    const parts = [Buffer.from('a'), Buffer.from('b')] as const
+    for (const [at, part] of parts.entries()) {
+      tracker.see(message([enc('msg', part)], { id: `WA${at}`, offline: String(at) }), me, 0)
+    }
+    return parts.map((part) => tracker.partOf(part) as never)
+  }
+
+  test('is caught up with when each of its stanzas was decrypted or refused', async () => {
+    const tracker = new StanzaTracker()
+    expect(tracker.caughtUp()).toBeUndefined()
+    const [first, second] = two(tracker)
+    let caught = false
+    const waiting = tracker.caughtUp()?.then(() => {
+      caught = true
+      return caught
+    })
+    tracker.done(first as never, 10)
+    await Promise.resolve()
+    expect(caught).toBe(false)
+    expect(tracker.caughtUp()).toBeDefined()
+    tracker.refused(second as never, 20)
+    expect(await waiting).toBe(true)
+    expect(tracker.caughtUp()).toBeUndefined()
+  })
+
+  test('is not made of what comes while we are there', () => {
+    const tracker = new StanzaTracker()
+    tracker.see(message([enc('msg', Buffer.from('now'))]), me, 0)
+    expect(tracker.caughtUp()).toBeUndefined()
+  })
+
+  test('that is worked off has not waited in vain, however long it takes', () => {
+    const tracker = new StanzaTracker()
+    const [first] = two(tracker)
+    tracker.done(first as never, 100_000)
+    expect(tracker.oldestWait(150_000)).toBe(50_000)
   })
 })
 

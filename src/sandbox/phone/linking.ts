@@ -59,7 +59,10 @@ const addCompanion = (
     ...ids,
     noiseKey: registration.noiseKey,
     keys: createKeyStore(registration),
-    mailbox: createMailbox({ counters: context.counters }),
+    mailbox: createMailbox({
+      counters: context.counters,
+      ...(context.backlogHoldMs === undefined ? {} : { holdMs: context.backlogHoldMs }),
+    }),
     platform: registration.platform,
     linkedAt: context.clock.now(),
     logins: 0,
