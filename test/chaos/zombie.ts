@@ -19,7 +19,7 @@ const shortStopsFull = 5
 const fullLoad: LoadSettings = { devices: 3, friends: 3, sendsPerSecond: 10, inboundPerSecond: 10 }
 const shortLoad: LoadSettings = { devices: 2, friends: 2, sendsPerSecond: 6, inboundPerSecond: 6 }
 const writeLockLimitMs = 500
-const wakeLimitMs = 20_000
+const wakeLimitMs = 60_000
 
 interface Worker {
   readonly command: Command
