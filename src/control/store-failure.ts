@@ -10,9 +10,11 @@ export const storeFailure = (error: unknown): GatewayError | undefined => {
     case 'closed':
       return new GatewayError('store_busy', 'the gateway is stopping; try again', { cause: error })
     case 'full':
-      return new GatewayError('store_full', 'the disk or the database is full; nothing was stored', {
-        cause: error,
-      })
+      return new GatewayError(
+        'store_full',
+        'the disk or the database is full, or so full that only DISK_RESERVE_MB are left for what is under way; nothing was stored',
+        { cause: error },
+      )
     case 'read_only':
       return new GatewayError('store_read_only', 'the database cannot be written; nothing was stored', {
         cause: error,

@@ -104,24 +104,3 @@ export const bend = (
   begin: () => Promise.resolve(shim.fail(failures)),
   end: () => Promise.resolve(shim.fail({})),
 })
-
-/** The files may not be written, by root neither. Undefined where the file system knows no such thing. */
-export const makeImmutable = (dataDir: string): Way | undefined => {
-  const change = (flag: '+i' | '-i'): void => {
-    const files = ['gateway.db', 'gateway.db-wal'].map((file) => path.join(dataDir, file))
-    execFileSync('chattr', [flag, ...files], { stdio: 'ignore' })
-  }
-  try {
-    change('+i')
-    change('-i')
-  } catch {
-    return undefined
-  }
-  return {
-    name: 'immutable files',
-    refusal: 503,
-    error: /read-only/,
-    begin: () => Promise.resolve(change('+i')),
-    end: () => Promise.resolve(change('-i')),
-  }
-}

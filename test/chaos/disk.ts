@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { eventually } from '../flows/processes.ts'
 import { type Answer, type StatusBody, World } from '../flows/world.ts'
-import { bend, fillDisk, makeImmutable, mountSmallDisk, type Way } from './disk-ways.ts'
+import { bend, fillDisk, mountSmallDisk, type Way } from './disk-ways.ts'
 import { invariants, loadFacts } from './invariants.ts'
 import { createLoad, type Load, type LoadSettings } from './load.ts'
 import { atLeast, atMost, type Check, exactly, type Report, type Run, type Scenario } from './scenario.ts'
@@ -233,9 +233,6 @@ const run = async ({ scale, print }: Run): Promise<Report> => {
     }
     if (scale === 'full' && shim !== undefined) {
       await play(bend(shim, { ...broken, name: 'writes with EIO', failures: { writes: 'EIO' } }), goneMs.full)
-      const immutable = makeImmutable(dataDir)
-      if (immutable === undefined) leftOut.push('this file system has no immutable files')
-      await play(immutable, brieflyGoneMs.full)
     }
     await load.drain()
     const found = await invariants(world, load)
@@ -249,10 +246,13 @@ const run = async ({ scale, print }: Run): Promise<Report> => {
     }
   } finally {
     shim?.fail({})
-    await world.close()
-    shim?.close()
-    disk?.unmount()
-    await rm(folder, { recursive: true, force: true })
+    try {
+      await world.close()
+    } finally {
+      shim?.close()
+      disk?.unmount()
+      await rm(folder, { recursive: true, force: true })
+    }
   }
 }
 
