@@ -5,13 +5,17 @@ import type { Benchmark, BenchmarkRun, Figure } from './benchmark.ts'
 import { connectorOf, heapMb, heapSignal, restart, untilConnected } from './fleet.ts'
 import { rssMb } from './measure.ts'
 
-const devices = 20
+const devices = 50
 const reconnects = 1_000
 /** Before these, what is loaded and compiled at first use is not there yet. */
 const warmUpRounds = 3
 const quickDevices = 3
 const quickReconnects = 6
 const growthMax = 1.1
+/** A session that ends sooner counts as a failed attempt, and the next one waits longer. */
+const stableMs = 1_500
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const run = async ({ quick, print }: BenchmarkRun): Promise<readonly Figure[]> => {
   const count = quick ? quickDevices : devices
@@ -24,6 +28,7 @@ const run = async ({ quick, print }: BenchmarkRun): Promise<readonly Figure[]> =
       const since = Date.now()
       await world.fault('drop')
       await untilConnected(world, count, since)
+      await sleep(stableMs)
     }
     for (let round = 0; round < warmUpRounds; round += 1) await dropAll()
     const before = { heap: await heapMb(world, connector), rss: await rssMb(connector) }
@@ -31,7 +36,7 @@ const run = async ({ quick, print }: BenchmarkRun): Promise<readonly Figure[]> =
     const rounds = Math.ceil((quick ? quickReconnects : reconnects) / count)
     for (let round = 1; round <= rounds; round += 1) {
       await dropAll()
-      if (round % 10 === 0) print(`${round} of ${rounds}: ${(await heapMb(world, connector)).toFixed(1)} MB`)
+      if (round % 4 === 0) print(`${round} of ${rounds}: ${(await heapMb(world, connector)).toFixed(1)} MB`)
     }
     const after = { heap: await heapMb(world, connector), rss: await rssMb(connector) }
     const { logins = 0 } = await world.stats()
