@@ -1,6 +1,6 @@
 /** The ways in which a disk goes away, and how it comes back. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { open, rm, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import type { IoFailures, IoShim } from './shims.ts'
@@ -104,3 +104,40 @@ export const bend = (
   begin: () => Promise.resolve(shim.fail(failures)),
   end: () => Promise.resolve(shim.fail({})),
 })
+
+/** Are writes refused to a file that was open before it became immutable? Some file systems, tmpfs too, refuse only to open. */
+const refusesWrites = (folder: string): boolean => {
+  const file = path.join(folder, 'immutable')
+  const fd = openSync(file, 'w')
+  try {
+    execFileSync('chattr', ['+i', file], { stdio: 'ignore' })
+    writeSync(fd, 'x')
+    return false
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  } finally {
+    closeSync(fd)
+    try {
+      execFileSync('chattr', ['-i', file], { stdio: 'ignore' })
+    } catch {
+      // It never was.
+    }
+    rmSync(file)
+  }
+}
+
+/** The files may not be written, not even by root. Undefined where the file system knows no such thing. */
+export const immutableFiles = (dataDir: string): Way | undefined => {
+  if (!refusesWrites(dataDir)) return undefined
+  const change = (flag: '+i' | '-i'): void => {
+    const files = ['gateway.db', 'gateway.db-wal'].map((file) => path.join(dataDir, file))
+    execFileSync('chattr', [flag, ...files], { stdio: 'ignore' })
+  }
+  return {
+    name: 'immutable files',
+    refusal: 503,
+    error: /read-only/,
+    begin: () => Promise.resolve(change('+i')),
+    end: () => Promise.resolve(change('-i')),
+  }
+}

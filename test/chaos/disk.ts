@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { eventually } from '../flows/processes.ts'
 import { type Answer, type StatusBody, World } from '../flows/world.ts'
-import { bend, fillDisk, mountSmallDisk, type Way } from './disk-ways.ts'
+import { bend, fillDisk, immutableFiles, mountSmallDisk, type Way } from './disk-ways.ts'
 import { invariants, loadFacts } from './invariants.ts'
 import { createLoad, type Load, type LoadSettings } from './load.ts'
 import { atLeast, atMost, type Check, exactly, type Report, type Run, type Scenario } from './scenario.ts'
@@ -181,6 +181,24 @@ const lose = async (world: World, load: Load, way: Way, ms: number): Promise<See
   }
 }
 
+/** On a gateway of its own, since a tmpfs does not do it. */
+const playImmutable = async (): Promise<Seen> => {
+  const world = await World.withGateway()
+  const way = immutableFiles(world.dataDir)
+  try {
+    if (way === undefined)
+      return { checks: [], facts: { 'immutable files': 'left out: there are none here' } }
+    const load = await createLoad(world, shortLoad)
+    load.start()
+    const seen = await lose(world, load, way, brieflyGoneMs.full)
+    await load.drain()
+    return { checks: [...seen.checks, ...(await invariants(world, load))], facts: seen.facts }
+  } finally {
+    await way?.end()
+    await world.close()
+  }
+}
+
 const run = async ({ scale, print }: Run): Promise<Report> => {
   const canBend = hasCompiler()
   if (!canBend && scale === 'full') throw new Error(noCompiler)
@@ -236,6 +254,7 @@ const run = async ({ scale, print }: Run): Promise<Report> => {
     }
     await load.drain()
     const found = await invariants(world, load)
+    if (scale === 'full') seen.push(await playImmutable())
     return {
       checks: [...seen.flatMap(({ checks }) => checks), ...found],
       facts: {
