@@ -1,11 +1,14 @@
-import { serve, type ServerType } from '@hono/node-server'
+import { createServer, type Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config.ts'
 import { createWatcher } from '../control/watch.ts'
 import { newWhatsappId } from '../control/whatsapp-id.ts'
 import { encodeText } from '../domain/content.ts'
 import { createApp } from '../http/app.ts'
+import { answerMalformed, answerUnreadable } from '../http/malformed.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import { newId } from '../runtime/ids.ts'
 import { openData } from './open-data.ts'
 import { ListenError, type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
@@ -20,9 +23,16 @@ const listen = (
   fetch: (request: Request) => Response | Promise<Response>,
   host: string,
   port: number,
-): Promise<ServerType> =>
+): Promise<Server> =>
   new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, () => resolve(server))
+    const requestId = (): string => newId('req', systemClock.now())
+    const answer = getRequestListener(fetch, {
+      hostname: host,
+      errorHandler: (error) => answerUnreadable(error, requestId),
+    })
+    const server = createServer((request, response) => void answer(request, response))
+    answerMalformed(server, requestId)
+    server.listen(port, host, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why =
         error.code === 'EADDRINUSE'
@@ -32,7 +42,7 @@ const listen = (
     })
   })
 
-const closeServer = (server: ServerType): Promise<void> =>
+const closeServer = (server: Server): Promise<void> =>
   new Promise((resolve) => {
     const cut = setTimeout(() => {
       if ('closeAllConnections' in server) server.closeAllConnections()

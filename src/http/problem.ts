@@ -6,7 +6,15 @@ import { reply, type ReplyHeaders } from './reply.ts'
 import type { Problem } from './wire/problem.ts'
 
 /** Every kind of problem that an answer can name: the refusals of the gateway, and outcomes that are no success. */
-export type ProblemCode = ErrorCode | 'message_failed' | 'pairing_code_pending' | 'not_ready'
+export type ProblemCode =
+  | ErrorCode
+  | 'message_failed'
+  | 'pairing_code_pending'
+  | 'not_ready'
+  | 'malformed_request'
+  | 'headers_too_large'
+  | 'request_timeout'
+  | 'expectation_failed'
 
 interface ProblemKind {
   readonly status: ContentfulStatusCode
@@ -45,6 +53,10 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   internal: { status: 500, title: 'Internal error' },
   message_failed: { status: 502, title: 'WhatsApp did not take the message' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
+  malformed_request: { status: 400, title: 'Malformed request' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  request_timeout: { status: 408, title: 'The request took too long' },
+  expectation_failed: { status: 417, title: 'Unknown expectation' },
   not_ready: { status: 503, title: 'Not ready', retryAfterSeconds: 5 },
 }
 
@@ -84,18 +96,21 @@ export const explain = (error: unknown): OutcomeProblem => {
 
 const problemType = (code: ProblemCode): string => `/problems/${code.replaceAll('_', '-')}`
 
-/** The answer of RFC 9457, with the guide's plain `error` beside its members. */
+/** The members of RFC 9457, with the guide's plain `error` beside them. */
+export const problemBody = (
+  code: ProblemCode,
+  { detail, instance, requestId }: { detail: string; instance: string; requestId: string },
+): Problem => {
+  const { status, title } = problemKinds[code]
+  return { type: problemType(code), title, status, detail, instance, error: detail, requestId }
+}
+
+/** The answer to a request that reached the app. */
 export const problemAnswer = (c: RequestContext, problem: OutcomeProblem): Response => {
   const { code, message: detail, failed, headers } = problem
-  const { status, title, retryAfterSeconds } = problemKinds[code]
+  const { status, retryAfterSeconds } = problemKinds[code]
   const body: Problem = {
-    type: problemType(code),
-    title,
-    status,
-    detail,
-    instance: pathOf(c),
-    error: detail,
-    requestId: c.get('requestId'),
+    ...problemBody(code, { detail, instance: pathOf(c), requestId: c.get('requestId') }),
     ...(failed === undefined ? {} : { message: failed }),
   }
   return reply(c, JSON.stringify(body), 'application/problem+json', {

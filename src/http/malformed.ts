@@ -1,0 +1,61 @@
+/**
+ * Answers requests that never reach the app: Node's HTTP parser refuses them, and by itself says so without a body. Its
+ * codes are those of llhttp (`HPE_…`, node:http, `clientError`).
+ */
+import type { Server } from 'node:http'
+import { problemBody, problemKinds, type ProblemCode } from './problem.ts'
+
+const codes: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+const details: Partial<Record<ProblemCode, string>> = {
+  headers_too_large: 'the address and the headers of a request may be 16 KiB long together',
+  body_too_large: 'the body has chunks with too long extensions: send it with a Content-Length',
+  request_timeout: 'the request did not come to its end in time: send it again',
+}
+
+/** `requestId` makes an id for each. */
+export const answerMalformed = (server: Server, requestId: () => string): void => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    const code = codes[error.code ?? ''] ?? 'malformed_request'
+    const detail = details[code] ?? `this is no HTTP/1.1 request (${error.code ?? error.message})`
+    const id = requestId()
+    const body = JSON.stringify(problemBody(code, { detail, instance: '/', requestId: id }))
+    const { status, title } = problemKinds[code]
+    socket.end(
+      `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  })
+  server.on('checkExpectation', (request, response) => {
+    const code = 'expectation_failed'
+    const detail = 'of the header Expect, only 100-continue is understood: leave it out'
+    const id = requestId()
+    const instance = (request.url ?? '/').replace(/[?#].*/s, '')
+    const body = JSON.stringify(problemBody(code, { detail, instance, requestId: id }))
+    response.writeHead(problemKinds[code].status, {
+      Connection: 'close',
+      'Content-Length': Buffer.byteLength(body),
+      'Content-Type': 'application/problem+json',
+      'X-Request-Id': id,
+    })
+    response.end(body)
+  })
+}
+
+/** Answers a request that is HTTP, and that no address can be read from (its Host, its path). */
+export const answerUnreadable = (error: unknown, requestId: () => string): Response => {
+  const code = error instanceof Error && error.name === 'RequestError' ? 'malformed_request' : 'internal'
+  const detail =
+    code === 'internal'
+      ? 'something went wrong here'
+      : `this is no request that can be answered: ${error instanceof Error ? error.message : ''}`
+  const id = requestId()
+  return new Response(JSON.stringify(problemBody(code, { detail, instance: '/', requestId: id })), {
+    status: problemKinds[code].status,
+    headers: { 'Content-Type': 'application/problem+json', 'X-Request-Id': id },
+  })
+}

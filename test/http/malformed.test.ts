@@ -1,0 +1,64 @@
+/** Requests that Node's parser refuses: they are answered like all others. */
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { once } from 'node:events'
+import { getRequestListener } from '@hono/node-server'
+import { expect, onTestFinished, test } from 'vitest'
+import { answerMalformed, answerUnreadable } from '../../src/http/malformed.ts'
+import { problemSchema } from '../../src/http/wire/problem.ts'
+
+const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => {
+  const answer = getRequestListener(async (request) => new Response(await request.text()), {
+    hostname: '127.0.0.1',
+    errorHandler: (error) => answerUnreadable(error, () => 'req_1'),
+  })
+  const server = createServer((request, response) => void answer(request, response))
+  answerMalformed(server, () => 'req_1')
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+  })
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write(bytes)
+  let heard = ''
+  for await (const text of socket.setEncoding('utf8')) heard += String(text)
+  const [head = '', body = ''] = heard.split('\r\n\r\n')
+  // It may come in chunks, each after its length.
+  return { head, body: JSON.parse(/\{.*\}/s.exec(body)?.[0] ?? '') }
+}
+
+test.each([
+  ['what is no HTTP', 'garbage\r\n\r\n', 400, 'malformed-request'],
+  ['a header with a NUL', 'GET / HTTP/1.1\r\nHost: x\r\nX: \0\r\n\r\n', 400, 'malformed-request'],
+  [
+    'headers of 100 KB',
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`,
+    431,
+    'headers-too-large',
+  ],
+  [
+    'endless chunk extensions',
+    `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;${'x'.repeat(20_000)}\r\n`,
+    413,
+    'body-too-large',
+  ],
+  [
+    'a host that is none',
+    'GET / HTTP/1.1\r\nHost: x y\r\nConnection: close\r\n\r\n',
+    400,
+    'malformed-request',
+  ],
+  [
+    'an expectation of something else',
+    'POST /a?b HTTP/1.1\r\nHost: x\r\nExpect: x\r\nContent-Length: 0\r\n\r\n',
+    417,
+    'expectation-failed',
+  ],
+])('%s is answered with a problem', async (_what, bytes, status, type) => {
+  const { head, body } = await pour(bytes)
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(head).toMatch(/content-type: application\/problem\+json/i)
+  expect(head).toMatch(/x-request-id: req_1/i)
+  expect(problemSchema.parse(body)).toMatchObject({ type: `/problems/${type}`, status, requestId: 'req_1' })
+})
