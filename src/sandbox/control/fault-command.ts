@@ -73,6 +73,12 @@ export const causeFault = ({ context, pairings, sockets }: Parts, command: Fault
       }
       return open.length
     }
+    case 'raw': {
+      const open = hit.filter(({ connection }) => connection.isOpen && !connection.isFrozen)
+      const bytes = Buffer.from(command.base64, 'base64')
+      for (const { connection } of open) connection.sendRaw(bytes, command.as)
+      return open.length
+    }
     case 'logout': {
       const companions = [...context.directory.accounts.values()]
         .flatMap((account) => [...account.companions.values()])

@@ -85,6 +85,13 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('delay'), ...device, ms: z.number().int().min(0).max(delayMaxMs) }),
   z.strictObject({ kind: z.literal('silent-handshake'), count }),
+  /** Bytes of the caller's own: inside of Noise, where a stanza is expected; or a WebSocket message as they are. */
+  z.strictObject({
+    kind: z.literal('raw'),
+    ...device,
+    as: z.enum(['stanza', 'message', 'text']).default('stanza'),
+    base64: z.base64(),
+  }),
 ])
 
 export type FaultCommand = z.infer<typeof fault>

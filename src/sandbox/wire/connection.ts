@@ -30,6 +30,8 @@ export interface Connection {
   readonly isFrozen: boolean
   /** Encrypts and writes a stanza; nothing happens when the connection is closed or frozen. */
   send(node: BinaryNode): void
+  /** Writes bytes at once, past all order: encrypted in place of a stanza, or as a binary or text message. */
+  sendRaw(bytes: Uint8Array, as: 'stanza' | 'message' | 'text'): void
   /** Closes politely, after what was sent before. */
   close(): void
   /** Cuts the TCP connection with a reset, as a dying network does. */
@@ -157,6 +159,11 @@ export const acceptConnection = (
       if (waitMs === 0 && queue.length === 0) return write(node)
       queue.push({ node, dueAt: performance.now() + waitMs })
       if (drainTimer === undefined) drainTimer = setTimeout(drain, waitMs)
+    },
+    sendRaw(bytes, as) {
+      if (state.kind !== 'open' || frozen) return
+      const written = as === 'stanza' ? frame(state.cipher.encrypt(Buffer.from(bytes))) : bytes
+      socket.send(written, { binary: as !== 'text' })
     },
     close() {
       closing = true
