@@ -13,6 +13,8 @@ import { kills, killsWithFaults } from './kills.ts'
 import { network } from './network.ts'
 import type { Report, Scenario } from './scenario.ts'
 import { connectStorm } from './storm.ts'
+import { fuzzApi } from './fuzz-api.ts'
+import { fuzzServer } from './fuzz-server.ts'
 import { simulation } from './simulation.ts'
 import { zombie } from './zombie.ts'
 
@@ -30,6 +32,8 @@ const scenarios: readonly Scenario[] = [
   disk,
   connectStorm,
   simulation,
+  fuzzApi,
+  fuzzServer,
 ]
 
 const seedMax = 2 ** 32 - 1
