@@ -179,6 +179,8 @@ const run = async ({ scale, random, cycles, print }: Run): Promise<Report> => {
     const attempts =
       world.query<{ most: number }>('select max(attempts) as most from messages')[0]?.most ?? -1
 
+    // The connector dates a QR and the API judges it: clocks of one machine do not stay apart, as those of a run may.
+    for (const one of Object.values(clocks)) one.set(0)
     await world.createPhone('15550799')
     await eventually('a QR to scan', async () => (await world.status('unscanned')).qrCode !== null, 70_000)
     const scanned = await world.scan('15550799', 'unscanned')
