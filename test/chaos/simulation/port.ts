@@ -232,10 +232,8 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
       if (!server.reachable || frame.mishap(luck, 0.05)) {
         return later(luck.next() * connectFailMs, () => closed('transport', null, 'ECONNREFUSED'))
       }
-      // Creds that were never linked log in as nobody, and get a QR.
-      if (link.account !== undefined && (stored?.account ?? null) === null) link.account = undefined
       server.connect(session)
-      write({ kind: 'login' })
+      write({ kind: 'login', linked: (stored?.account ?? null) !== null })
     }
     if (known === undefined && !save({ linkId: link.id, account: null })) throw new Error('the store failed')
     later(luck.next() * connectMaxMs, connect)

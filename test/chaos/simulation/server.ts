@@ -33,7 +33,8 @@ export type FromServer =
   | { readonly kind: 'close'; readonly code: number | null; readonly origin: 'session' | 'transport' }
 
 export type FromClient =
-  | { readonly kind: 'login' }
+  /** Creds that were never linked log in as nobody, and get a QR. */
+  | { readonly kind: 'login'; readonly linked: boolean }
   | { readonly kind: 'pair_done' }
   | { readonly kind: 'message'; readonly id: string; readonly to: string; readonly step: number }
   | { readonly kind: 'ping'; readonly id: number }
@@ -192,13 +193,13 @@ export const createServer = (frame: Frame, epochOf: (deviceId: string) => number
     })
   }
 
-  const login = (session: Session): void => {
+  const login = (session: Session, linked: boolean): void => {
     const { link } = session
-    if (link.account === undefined) {
+    if (!linked) {
       session.state = 'pairing'
       return showQrs(session, qrRefsMax)
     }
-    if (!link.active) return close(session, 401)
+    if (!link.active || link.account === undefined) return close(session, 401)
     if (frame.mishap(luck, 0.04)) return close(session, luck.pick([503, 428, 408]))
     const other = link.session
     if (other !== undefined) {
@@ -271,7 +272,7 @@ export const createServer = (frame: Frame, epochOf: (deviceId: string) => number
     frame.note('server', `${session.who} ${link.id}: ${Object.values(word).join(' ')}`)
     switch (word.kind) {
       case 'login':
-        return login(session)
+        return login(session, word.linked)
       case 'pair_done':
         if (session.state !== 'paired') return
         link.active = true
