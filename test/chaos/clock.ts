@@ -182,9 +182,16 @@ const run = async ({ scale, random, cycles, print }: Run): Promise<Report> => {
     // The connector dates a QR and the API judges it: clocks of one machine do not stay apart, as those of a run may.
     for (const one of Object.values(clocks)) one.set(0)
     await world.createPhone('15550799')
-    await eventually('a QR to scan', async () => (await world.status('unscanned')).qrCode !== null, 70_000)
-    const scanned = await world.scan('15550799', 'unscanned')
-    await world.untilStatus('unscanned', 'connected')
+    // Shown is also one that has just been replaced.
+    const scanned = await eventually(
+      'a QR that can be scanned',
+      async () => {
+        const answer = await world.scan('15550799', 'unscanned')
+        return answer.status === 200 && answer
+      },
+      70_000,
+    )
+    await world.untilStatus('unscanned', 'connected', 60_000)
 
     const killedAt = performance.now()
     connector.kill('SIGKILL')
