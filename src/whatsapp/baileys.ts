@@ -168,10 +168,10 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       dropped = true
       clearInterval(deafTimer)
       auth.close(new Error(why))
-      if (!mayWrite())
-        transport.reset()
-        // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
-      ;(sock?.ws as unknown as { socket: { terminate(): void } | null } | undefined)?.socket?.terminate()
+      if (!mayWrite()) transport.reset()
+      // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
+      const ws = sock?.ws as unknown as { socket: { terminate(): void } | null } | undefined
+      ws?.socket?.terminate()
       setGone(why)
       sock?.end(undefined).catch(() => undefined)
     }

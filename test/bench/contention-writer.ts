@@ -34,7 +34,7 @@ export interface WriterResult {
   readonly stallMaxMs: number
 }
 
-export const contentionDevice = 'bench'
+const contentionDevice = 'bench'
 const leaseTtlMs = 60_000
 const sessionBytes = 700
 const chats = 200

@@ -7,32 +7,8 @@ import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { api } from './api.ts'
-import { memory } from './memory.ts'
-import { reconnecting } from './reconnects.ts'
-import { restarting } from './restart.ts'
-import { type Benchmark, type Figure, meetsAim, ratioOf } from './benchmark.ts'
-import { contention } from './contention.ts'
-import { groupReceive } from './group-receive.ts'
-import { groupSend } from './group-send.ts'
-import { growth } from './growth.ts'
-import { mainJob } from './main-job.ts'
-import { receive } from './receive.ts'
-import { send } from './send.ts'
-
-const benchmarks: readonly Benchmark[] = [
-  mainJob,
-  send,
-  groupSend,
-  receive,
-  groupReceive,
-  api,
-  growth,
-  contention,
-  memory,
-  reconnecting,
-  restarting,
-]
+import { type Figure, meetsAim, ratioOf } from './benchmark.ts'
+import { benchmarks } from './benchmarks.ts'
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
 const bytesPerGb = 1024 ** 3

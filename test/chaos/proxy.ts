@@ -21,7 +21,7 @@ export interface LinkState {
   readonly blocked: readonly Direction[]
 }
 
-export const goodLink: LinkState = { latencyMs: 0, jitterMs: 0, bytesPerSecond: Infinity, blocked: [] }
+const goodLink: LinkState = { latencyMs: 0, jitterMs: 0, bytesPerSecond: Infinity, blocked: [] }
 
 /** A chunk as it came in, whether it was passed on or not. */
 export interface Passage {

@@ -4,37 +4,12 @@
  * again; the timing of the machine does not.
  */
 import { parseArgs } from 'node:util'
-import { clock } from './clock.ts'
-import { crossing } from './crossing.ts'
-import { disk } from './disk.ts'
 import { seededRandom } from './random.ts'
-import { failpoints } from './failpoints.ts'
-import { kills, killsWithFaults } from './kills.ts'
-import { network } from './network.ts'
-import type { Report, Scenario } from './scenario.ts'
-import { connectStorm } from './storm.ts'
-import { fuzzApi } from './fuzz-api.ts'
-import { fuzzServer } from './fuzz-server.ts'
-import { simulation } from './simulation.ts'
-import { zombie } from './zombie.ts'
+import type { Report } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
 
 // What it has started ends with it (processes.ts), if it ends by `exit`.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
-
-const scenarios: readonly Scenario[] = [
-  kills,
-  killsWithFaults,
-  failpoints,
-  crossing,
-  network,
-  zombie,
-  clock,
-  disk,
-  connectStorm,
-  simulation,
-  fuzzApi,
-  fuzzServer,
-]
 
 const seedMax = 2 ** 32 - 1
 

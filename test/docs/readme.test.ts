@@ -12,7 +12,9 @@ import { openStore } from '../../src/store/sqlite/open.ts'
 import { eventually } from '../flows/processes.ts'
 import { World } from '../flows/world.ts'
 import { createApi } from '../http/api.ts'
-import { blocks, quoted, readme, section, tableRows } from './documents.ts'
+import { benchmarks } from '../bench/benchmarks.ts'
+import { scenarios } from '../chaos/scenarios.ts'
+import { blocks, quoted, readme, readProjectFile, section, tableRows } from './documents.ts'
 
 const words = (cell: string | undefined): readonly string[] => quoted(cell ?? '')
 
@@ -50,6 +52,14 @@ test('the table of statuses has every status, and every reason that there is', (
   told.delete('reconnecting')
   const reasons = Object.keys(reasonText)
   expect([...told].toSorted()).toEqual(reasons.toSorted())
+})
+
+test.each([
+  ['Faults', scenarios],
+  ['Figures', benchmarks],
+])('the table of %s has every one that there is, and no other', (heading, all) => {
+  const rows = tableRows(section(readProjectFile('test/README.md'), heading))
+  expect(rows.flatMap(([name]) => words(name)).toSorted()).toEqual(all.map(({ name }) => name).toSorted())
 })
 
 test('every message status is explained', () => {
