@@ -73,6 +73,8 @@ export interface Client {
   readonly keys: ReturnType<typeof memoryKeys>
   readonly updates: Partial<ConnectionState>[]
   readonly received: Received[]
+  /** Ids of the messages that came as history. */
+  readonly history: Set<string>
   readonly statuses: { id: string; status: number }[]
   readonly acks: Record<string, string>[]
   readonly nodes: { tag: string; attrs: Record<string, string> }[]
@@ -92,6 +94,7 @@ export const createClient = (sandbox: Sandbox): Client => {
     keys,
     updates: [],
     received: [],
+    history: new Set(),
     statuses: [],
     acks: [],
     nodes: [],
@@ -119,6 +122,9 @@ export const createClient = (sandbox: Sandbox): Client => {
           if (message.key.fromMe && message.key.id && message.message)
             store.set(message.key.id, message.message)
         }
+      })
+      socket.ev.on('messaging-history.set', ({ messages }) => {
+        for (const { key } of messages) client.history.add(key.id ?? '')
       })
       socket.ev.on('messages.update', (updates) => {
         for (const { key, update } of updates) {

@@ -228,11 +228,7 @@ describe('two companions', () => {
     await control.phone('15551022')
     const old = await control.send(bobNumber, '15551022', 'from before')
     const late = await linked(sandbox, '15551022')
-    const history: string[] = []
-    late.socket.ev.on('messaging-history.set', ({ messages }) => {
-      for (const message of messages) history.push(message.key.id ?? '')
-    })
-    await until('history', () => history.includes(old))
+    await until('history', () => late.history.has(old))
     const id = await control.send(bobNumber, '15551022', 'from after')
     expect((await arrived(late, id)).type).toBe('notify')
     await late.close()
