@@ -35,9 +35,9 @@ test("the guide's complete example, curl for curl, ends on the phone of the reci
 
   expect(
     shell(
-      `curl -s $API/api/devices/customer1/status | jq -r '.qrCode' | sed 's/data:image\\/png;base64,//' | base64 -d | head -c 8 | xxd -p`,
-    ).trim(),
-  ).toBe('89504e470d0a1a0a')
+      `curl -s $API/api/devices/customer1/status | jq -r '.qrCode' | sed 's/data:image\\/png;base64,//' | base64 -d | xxd -p`,
+    ),
+  ).toMatch(/^89504e470d0a1a0a/)
 
   shell(
     `curl -s $API/api/devices/customer1/status | curl -sf -X POST $SANDBOX/phones/15550100/scan -H 'Content-Type: application/json' -d @-`,
