@@ -26,6 +26,11 @@ export interface ChatMessage {
   readonly receipts: ReceiptOfDevice[]
 }
 
+/** A text that a phone has just written and the server has taken at `timestamp` (ms since 1970). */
+export const writtenText = (
+  message: Pick<ChatMessage, 'id' | 'sender' | 'chat' | 'text' | 'timestamp'>,
+): ChatMessage => ({ ...message, recipient: message.chat, type: 'text', status: 'sent', receipts: [] })
+
 /** What a phone has shown, oldest first. */
 export interface ChatLog {
   readonly messages: readonly ChatMessage[]

@@ -6,7 +6,7 @@ import { attr, child, element, type Node, receiptIds } from '../protocol/node.ts
 import { routeMessage } from '../session/router.ts'
 import { type Account, type Device, devicesOf, isSameDevice, jidOf } from '../state/account.ts'
 import type { Chat, Group } from '../state/groups.ts'
-import { advance, type ChatLog, type ChatMessage, receiptsMax } from './chat-log.ts'
+import { advance, type ChatLog, type ChatMessage, receiptsMax, writtenText } from './chat-log.ts'
 import type { SenderKeys } from './sender-keys.ts'
 
 /** What a phone does in groups. */
@@ -91,17 +91,13 @@ export const createGroupChat = (parts: GroupChatParts): GroupChat => {
       if (verdict.error !== undefined) {
         throw new SandboxError(422, `the server refused it: ${verdict.error}`)
       }
-      const message: ChatMessage = {
+      const message = writtenText({
         id,
         sender: account.number,
-        recipient: group.jid,
         chat: group.jid,
         text,
-        type: 'text',
         timestamp: verdict.t * secondMs,
-        status: 'sent',
-        receipts: [],
-      }
+      })
       log.add(message)
       return message
     },

@@ -11,7 +11,14 @@ import { takeBundle } from '../session/bundles.ts'
 import { routeMessage, routeReceipt } from '../session/router.ts'
 import { type Account, type Device, devicesOf, isSameDevice, jidOf } from '../state/account.ts'
 import { type Chat, chatName, type Group, isGroup } from '../state/groups.ts'
-import { advance, type ChatLog, type ChatMessage, createChatLog, receiptsMax } from './chat-log.ts'
+import {
+  advance,
+  type ChatLog,
+  type ChatMessage,
+  createChatLog,
+  receiptsMax,
+  writtenText,
+} from './chat-log.ts'
 import { describeContent } from './content.ts'
 import { createGroupChat } from './group-chat.ts'
 import { initialSyncMessages } from './initial-sync.ts'
@@ -136,17 +143,13 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     ])
     const verdict = routeMessage(context, self, stanza)
     if (verdict.error !== undefined) throw new SandboxError(422, `the server refused it: ${verdict.error}`)
-    const message: ChatMessage = {
+    const message = writtenText({
       id,
       sender: account.number,
-      recipient: to.number,
       chat: to.number,
       text,
-      type: 'text',
       timestamp: verdict.t * secondMs,
-      status: 'sent',
-      receipts: [],
-    }
+    })
     log.add(message)
     return message
   }
