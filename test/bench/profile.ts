@@ -1,5 +1,5 @@
 /**
- * `npm run profile -- send|receive [--messages N] [--devices N]`: runs the load with `--cpu-prof` on the gateway's
+ * `npm run profile -- send|receive [--messages N] [--devices N] [--chats N]`: runs the load with `--cpu-prof` on the gateway's
  * processes and prints where the CPU time of the load went: by package, by function, and with what is called from it.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -13,7 +13,6 @@ import { deviceOf, each, type GatewayClient, openGateway } from './gateway.ts'
 import { cpuMs } from './measure.ts'
 import { storedCount, untilStored, write } from './preload.ts'
 
-const chats = 20
 const rowsShown = 40
 const intervalUs = 250
 
@@ -22,6 +21,7 @@ const { positionals, values } = parseArgs({
   options: {
     messages: { type: 'string', default: '600' },
     devices: { type: 'string', default: '1' },
+    chats: { type: 'string', default: '20' },
   },
 })
 const [kind = 'send'] = positionals
@@ -31,6 +31,7 @@ if (kind !== 'send' && kind !== 'receive') {
 }
 const messages = Number(values.messages)
 const accounts = Array.from({ length: Number(values.devices) }, (_, index) => `1555100${index}`)
+const chats = Number(values.chats)
 const contacts = Array.from({ length: chats }, (_, index) => `1555900${index}`)
 
 const nowUs = (): number => Number(process.hrtime.bigint() / 1000n)

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { addresses, messages } from './schema.ts'
-import { assign, directGet, everyColumn, excluded, param, type Db } from './statements.ts'
+import { assign, directGet, everyColumn, excluded, param, type Db, upTo } from './statements.ts'
 
 export const createAddressQueries = (db: Db) => {
   const pn = { pn: addresses.pn }
@@ -26,7 +26,7 @@ export const createAddressQueries = (db: Db) => {
       .from(addresses)
       .where(and(eq(addresses.deviceId, param('deviceId')), eq(addresses.pn, param('pn'))))
       .orderBy(desc(addresses.learnedAt))
-      .limit(1),
+      .limit(upTo(1)),
   )
   return {
     complete: (deviceId: string, { pn, lid }: Party): Party => {

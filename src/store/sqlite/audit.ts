@@ -3,7 +3,7 @@ import type { Actor } from '../../domain/audit.ts'
 import type { AuditEntry, AuditStore } from '../store.ts'
 import type { Engine } from './engine.ts'
 import { auditEntries } from './schema.ts'
-import { param, type Db } from './statements.ts'
+import { param, type Db, upTo } from './statements.ts'
 
 type AuditRow = typeof auditEntries.$inferSelect
 
@@ -30,7 +30,7 @@ export const createAudit = (db: Db, engine: Engine): AuditStore => {
     .from(auditEntries)
     .where(gt(auditEntries.seq, param('after')))
     .orderBy(asc(auditEntries.seq))
-    .limit(param('limit'))
+    .limit(upTo('limit'))
     .prepare()
   return {
     after: (after, limit) => engine.read(() => select.all({ after, limit }).map(toEntry)),

@@ -9,7 +9,7 @@ import type { Fence } from './fence.ts'
 import { toLease } from './leases.ts'
 import { parseCursor, toPage } from './pages.ts'
 import { devices, leases, statusHistory } from './schema.ts'
-import { directGet, everyColumn, excluded, param, type Db } from './statements.ts'
+import { directGet, everyColumn, excluded, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 type DeviceRow = typeof devices.$inferSelect
@@ -126,7 +126,7 @@ export const createDevices = (
     .from(statusHistory)
     .where(and(eq(statusHistory.deviceId, param('deviceId')), lt(statusHistory.seq, param('before'))))
     .orderBy(desc(statusHistory.seq))
-    .limit(param('limit'))
+    .limit(upTo('limit'))
     .prepare()
 
   const apply = (id: string, { device, events, audit }: DeviceChange): Device => {

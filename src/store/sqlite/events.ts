@@ -3,7 +3,7 @@ import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
 import type { Engine } from './engine.ts'
 import { events } from './schema.ts'
-import { param, type Db } from './statements.ts'
+import { param, type Db, upTo } from './statements.ts'
 
 /** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
 const windowSeqs = 5_000
@@ -23,7 +23,7 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
   const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
   const ofDevice = eq(events.deviceId, param('deviceId'))
   const query = (where: ReturnType<typeof and>) =>
-    db.select().from(events).where(where).orderBy(asc(events.seq)).limit(param('limit')).prepare()
+    db.select().from(events).where(where).orderBy(asc(events.seq)).limit(upTo('limit')).prepare()
   const all = query(inWindow)
   const byType = query(and(inWindow, wanted))
   const byDevice = query(and(ofDevice, inWindow))

@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import { journal } from './schema.ts'
-import { param, type Db } from './statements.ts'
+import { param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 /** Rows that one transaction of `prune` deletes: it must not hold up the event loop. */
@@ -23,7 +23,7 @@ const createJournal = (db: Db) => {
     .groupBy(journal.stanzaKey, journal.parts)
     .having(sql`count(distinct ${journal.part}) = ${journal.parts}`)
     .orderBy(asc(sql`min(${journal.seq})`))
-    .limit(param('limit'))
+    .limit(upTo('limit'))
     .prepare()
   const selectParts = db
     .select()
@@ -46,7 +46,7 @@ const createJournal = (db: Db) => {
         sql`promoted_at is not null`,
       ),
     )
-    .limit(pruneBatchRows)
+    .limit(upTo(pruneBatchRows))
   const remove = db.delete(journal).where(inArray(journal.seq, old)).prepare()
 
   /** A part that came again, because its sender tried again, counts as it came last. */

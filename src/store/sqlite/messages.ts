@@ -9,7 +9,7 @@ import { messageColumns, messageEvent, toMessage, type MessageQueries } from './
 import type { OutboxQueue } from './outbox-queue.ts'
 import { parseCursor, toPage } from './pages.ts'
 import { messages } from './schema.ts'
-import { param, type Db } from './statements.ts'
+import { param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 /** A filter's columns in the order in which they narrow a list down; the first one given chooses the index. */
@@ -37,7 +37,7 @@ const createList = (db: Db) => {
     // of a device to find those of a chat.
     const newest = sql`
       select ${messages.seq} from ${messages} indexed by ${sql.raw(indexOf[given[0] ?? 'none'])}
-      where ${matches} order by ${messages.createdAt} desc, ${messages.seq} desc limit ${param('limit')}`
+      where ${matches} order by ${messages.createdAt} desc, ${messages.seq} desc limit ${upTo('limit')}`
     return db
       .select(messageColumns)
       .from(messages)
@@ -98,7 +98,7 @@ export const createMessages = (
           sql`${messages.content} is not null`,
         ),
       )
-      .limit(1)
+      .limit(upTo(1))
       .prepare()
   const selectAccepted = contentWhere(eq(messages.id, param('whatsappId')))
   const selectOther = contentWhere(sql`id <> whatsapp_id`)

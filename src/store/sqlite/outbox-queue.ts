@@ -9,7 +9,7 @@ import type { Message, MessageFailure } from '../../domain/message.ts'
 import { dueAheadMaxMs, type OutboxState } from '../../domain/outbox.ts'
 import { messageColumns, toMessage } from './message-rows.ts'
 import { messages, outbox } from './schema.ts'
-import { assign, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
+import { assign, directGet, directWrite, everyColumn, param, type Db, upTo } from './statements.ts'
 
 export type OutboxRow = typeof outbox.$inferSelect
 
@@ -33,17 +33,17 @@ export const createOutboxQueue = (db: Db) => {
     .innerJoin(messages, eq(messages.id, outbox.messageId))
     .where(and(ofDevice, gt(outbox.dueAt, param('from')), lte(outbox.dueAt, param('until'))))
     .orderBy(asc(outbox.dueAt), asc(outbox.seq))
-    .limit(param('limit'))
+    .limit(upTo('limit'))
     .prepare()
   const selectInFlight = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isSending)).prepare()
   const one = { one: sql`1` }
-  const selectOpen = directGet(db, one, db.select(one).from(outbox).where(and(ofChat, isOpen)).limit(1))
+  const selectOpen = directGet(db, one, db.select(one).from(outbox).where(and(ofChat, isOpen)).limit(upTo(1)))
   const selectOldest = db
     .select({ seq: outbox.seq, messageId: outbox.messageId, dueAt: outbox.dueAt })
     .from(outbox)
     .where(and(ofChat, isOpen))
     .orderBy(asc(outbox.seq))
-    .limit(1)
+    .limit(upTo(1))
     .prepare()
   const selectLost = db
     .select()
@@ -56,7 +56,7 @@ export const createOutboxQueue = (db: Db) => {
     .from(outbox)
     .where(and(ofDevice, isOpen))
     .orderBy(asc(outbox.chat), asc(outbox.seq))
-    .limit(param('limit'))
+    .limit(upTo('limit'))
     .prepare()
   const selectNextDue = db
     .select({ dueAt: min(outbox.dueAt) })
