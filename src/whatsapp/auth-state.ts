@@ -30,6 +30,8 @@ const decode = (type: string, value: Uint8Array | string): unknown => {
     : revived
 }
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
 const isKeyPair = (value: unknown): value is KeyPair =>
   typeof value === 'object' &&
   value !== null &&
@@ -90,6 +92,8 @@ export interface AuthStateOptions {
   readonly now: () => number
   /** Called once, synchronously, when the store fails first, before the failure reaches Baileys. */
   readonly onFailed: (error: unknown) => void
+  /** A write of keys has begun; what it returns is called when it is durable. */
+  readonly onWrite: () => () => void
 }
 
 /**
@@ -102,6 +106,7 @@ export const loadAuthState = async ({
   lease,
   now,
   onFailed,
+  onWrite,
 }: AuthStateOptions): Promise<AuthState> => {
   const stored = await store.auth.creds(deviceId)
   const creds = withoutHalfPairing(stored === undefined ? initAuthCreds() : parseCreds(stored))
@@ -123,15 +128,41 @@ export const loadAuthState = async ({
     }
   }
   const held = createHeldRows()
-  const commit = async (changes: KeyChanges, journal: JournalRow | null): Promise<void> => {
+  const heldPlaintexts = new Map<string, Uint8Array>()
+  /** Throws at once when nothing can be written any more. Until they are durable, rows are read as they are held. */
+  const commit = (changes: KeyChanges, journal: JournalRow | null): Promise<void> => {
     if (closed !== undefined) throw closed
-    await held.writeWith(changes, (all) =>
-      guarded(() => store.auth.commit(lease, deviceId, all, journal, now())),
-    )
+    const { all, written } = held.begin(changes)
+    const hash = journal === null ? undefined : hex(journal.hash)
+    if (journal !== null && hash !== undefined) heldPlaintexts.set(hash, journal.plaintext)
+    const durable = onWrite()
+    const write = async (): Promise<void> => {
+      await guarded(() => store.auth.commit(lease, deviceId, all, journal, now()))
+      written()
+      if (hash !== undefined) heldPlaintexts.delete(hash)
+      durable()
+    }
+    return write()
+  }
+  const rowsOf = async (
+    type: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, Uint8Array | string>> => {
+    const found = new Map<string, Uint8Array | string>()
+    const stored: string[] = []
+    for (const id of ids) {
+      const value = held.get(type, id)
+      if (value === undefined) stored.push(id)
+      else if (value !== null) found.set(id, value)
+    }
+    if (stored.length === 0) return found
+    const rows = await store.auth.keys(deviceId, type, stored)
+    if (found.size === 0) return rows
+    for (const [id, value] of rows) found.set(id, value)
+    return found
   }
   /** A read that fails must not pass for a message that cannot be decrypted: it would be refused, and so lost. */
-  const rowsOf = (type: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | string>> =>
-    guarded(() => store.auth.keys(deviceId, type, ids))
+  const ratchetRows = (type: string, ids: readonly string[]) => guarded(() => rowsOf(type, ids))
   /** Before the mapping itself is stored: Baileys tells a mapping that it has never again. */
   const learn = async (rows: KeyChanges[string]): Promise<void> => {
     if (closed !== undefined) throw closed
@@ -145,7 +176,7 @@ export const loadAuthState = async ({
 
   const keys: SignalKeyStore = {
     async get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
-      const rows = await store.auth.keys(deviceId, type, ids)
+      const rows = await rowsOf(type, ids)
       const values: { [id: string]: SignalDataTypeMap[T] } = {}
       for (const [id, value] of rows) values[id] = decode(type, value) as SignalDataTypeMap[T]
       return values
@@ -169,26 +200,25 @@ export const loadAuthState = async ({
   const signal: SignalStore = {
     async bytes(type, ids) {
       const found = new Map<string, Uint8Array>()
-      const stored = ids.filter((id) => {
-        const value = held.get(type, id)
-        if (value instanceof Uint8Array) found.set(id, value)
-        return value === undefined
-      })
-      const rows = await rowsOf(type, stored)
-      for (const [id, value] of rows) if (typeof value !== 'string') found.set(id, value)
+      for (const [id, value] of await ratchetRows(type, ids))
+        if (typeof value !== 'string') found.set(id, value)
       return found
     },
     async preKey(id) {
-      const value = (await rowsOf('pre-key', [id])).get(id)
+      const value = (await ratchetRows('pre-key', [id])).get(id)
       const pair = value === undefined ? undefined : decode('pre-key', value)
       return isKeyPair(pair) ? pair : null
     },
     commit,
+    get isFull() {
+      return held.isFull
+    },
     hold(changes) {
       if (closed !== undefined) throw closed
       return held.add(changes)
     },
-    journaled: (hash) => guarded(() => store.auth.journaled(deviceId, hash)),
+    journaled: async (hash) =>
+      heldPlaintexts.get(hex(hash)) ?? (await guarded(() => store.auth.journaled(deviceId, hash))),
   }
 
   return {

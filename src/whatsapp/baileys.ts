@@ -23,6 +23,7 @@ import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth
 import { boundMessages } from './bounded-messages.ts'
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
+import { createFrameGate } from './frame-gate.ts'
 import { createGroups, type Groups } from './groups.ts'
 import { senderKeyId } from './signal/addresses.ts'
 import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
@@ -128,6 +129,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     const { promise: gone, resolve: setGone } = Promise.withResolvers<string>()
     let dropped = false
     let sock: WASocket | undefined
+    const gate = createFrameGate((error) => fail(error))
 
     const auth = await loadAuthState({
       store,
@@ -138,6 +140,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
         drop('the credentials could not be written')
         listener.onStoreFailed(error)
       },
+      onWrite: () => gate.begin(),
     })
     const { creds } = auth
     const devices = createDeviceListCache(auth.keys, () => clock.now())
@@ -168,6 +171,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       dropped = true
       clearInterval(deafTimer)
       auth.close(new Error(why))
+      gate.close()
       if (!mayWrite()) transport.reset()
       // A polite close waits 30 s for a peer that may be gone; what is not written yet must not be written any more.
       const ws = sock?.ws as unknown as { socket: { terminate(): void } | null } | undefined
@@ -246,6 +250,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     acceptLateWrites(sock.authState.keys)
     guardListeners(sock, fail)
     boundMessages(ws)
+    gate.guard(ws)
     holdBack(
       sock,
       'CB:receipt',

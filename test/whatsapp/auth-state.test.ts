@@ -1,4 +1,4 @@
-import { type AuthenticationCreds, proto } from '@whiskeysockets/baileys'
+import { type AuthenticationCreds, BufferJSON, proto } from '@whiskeysockets/baileys'
 import BetterSqlite from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/domain/lease.ts'
@@ -35,6 +35,7 @@ const newWorld = async (at?: Store): Promise<World> => {
       lease,
       now: () => now,
       onFailed: (error) => failures.push(error),
+      onWrite: () => () => undefined,
     })
   return { store, lease, failures, load, auth: await load() }
 }
@@ -248,7 +249,7 @@ describe('when the lease has changed hands', () => {
     expect(() => auth.saveCreds()).toThrow(StaleLeaseError)
     expect(() => auth.saveCreds()).toThrow(StaleLeaseError)
     await expect(auth.keys.set({ session: { a: null } })).rejects.toBeInstanceOf(StaleLeaseError)
-    await expect(auth.signal.commit({ session: { a: null } }, null)).rejects.toBeInstanceOf(StaleLeaseError)
+    expect(() => auth.signal.commit({ session: { a: null } }, null)).toThrow(StaleLeaseError)
     expect(failures).toHaveLength(1)
     expect(failures[0]).toBeInstanceOf(StaleLeaseError)
     expect(await store.auth.creds(deviceId)).toBe(saved)
@@ -263,6 +264,7 @@ describe('when the lease has changed hands', () => {
       lease,
       now: () => now,
       onFailed: () => order.push('told'),
+      onWrite: () => () => undefined,
     })
     await claimDevice(store, deviceId)
     await setKeys(auth, { 'device-list': { a: ['0'] } }).catch(() => order.push('rejected'))
@@ -291,14 +293,69 @@ test('after one write has failed all others reject, though the store could take 
     lease,
     now: () => now,
     onFailed: (error) => failures.push(error),
+    onWrite: () => () => undefined,
   })
   await expect(auth.signal.commit({ session: { 'a.0': Uint8Array.of(1) } }, null)).rejects.toBe(full)
   broken = false
-  await expect(auth.signal.commit({ session: { 'a.0': Uint8Array.of(2) } }, null)).rejects.toBe(full)
+  expect(() => auth.signal.commit({ session: { 'a.0': Uint8Array.of(2) } }, null)).toThrow(full)
   await expect(auth.keys.set({ session: { 'a.0': Buffer.from([3]) } })).rejects.toBe(full)
   expect(() => auth.saveCreds()).toThrow(full)
   expect(failures).toEqual([full])
-  expect(await auth.keys.get('session', ['a.0'])).toEqual({})
+  expect((await store.auth.keys(deviceId, 'session', ['a.0'])).size).toBe(0)
+})
+
+test('rows are read while they are written, and a socket hears when they are durable', async () => {
+  const { store, lease } = await newWorld()
+  const { promise: finished, resolve: finish } = Promise.withResolvers<undefined>()
+  const slow: Store = {
+    ...store,
+    auth: {
+      ...store.auth,
+      commit: async (...args) => {
+        await finished
+        await store.auth.commit(...args)
+      },
+    },
+  }
+  const events: string[] = []
+  const auth = await loadAuthState({
+    store: slow,
+    deviceId,
+    lease,
+    now: () => now,
+    onFailed: (error) => events.push(String(error)),
+    onWrite: () => {
+      events.push('begun')
+      return () => events.push('durable')
+    },
+  })
+  const pair = { public: Buffer.alloc(32, 1), private: Buffer.alloc(32, 2) }
+  await store.auth.commit(
+    lease,
+    deviceId,
+    { 'pre-key': { 7: JSON.stringify(pair, BufferJSON.replacer) } },
+    null,
+    now,
+  )
+  expect(await auth.signal.preKey('7')).toEqual(pair)
+  const hash = Buffer.from('hash')
+  const journal = { hash, plaintext: Buffer.from('text'), stanzaKey: 's', stanza: '{}', part: 0, parts: 1 }
+  const durable = auth.signal.commit(
+    { session: { 'a.0': Buffer.from([1]) }, 'pre-key': { 7: null } },
+    journal,
+  )
+  expect(events).toEqual(['begun'])
+  expect([...(await auth.signal.bytes('session', ['a.0', 'b.0']))]).toEqual([['a.0', Buffer.from([1])]])
+  expect(await auth.keys.get('session', ['a.0'])).toEqual({ 'a.0': Buffer.from([1]) })
+  expect(await auth.signal.preKey('7')).toBeNull()
+  expect(await auth.signal.journaled(hash)).toEqual(Buffer.from('text'))
+  expect((await store.auth.keys(deviceId, 'session', ['a.0'])).size).toBe(0)
+  finish(undefined)
+  await durable
+  expect(events).toEqual(['begun', 'durable'])
+  expect([...(await store.auth.keys(deviceId, 'session', ['a.0']))]).toEqual([['a.0', Buffer.from([1])]])
+  expect(await auth.signal.preKey('7')).toBeNull()
+  expect(await auth.signal.journaled(hash)).toEqual(Buffer.from('text'))
 })
 
 test('after close every write rejects with the reason, nothing is written, and no failure is told', async () => {
@@ -308,7 +365,7 @@ test('after close every write rejects with the reason, nothing is written, and n
   await expect(auth.keys.set({ session: { 'a.0': Buffer.from([1]) } })).rejects.toBe(gone)
   await expect(auth.keys.set({ 'device-list': { a: ['0'] } })).rejects.toBe(gone)
   await expect(auth.keys.set({ 'lid-mapping': { '4915222222222': '555' } })).rejects.toBe(gone)
-  await expect(auth.signal.commit({ session: {} }, null)).rejects.toBe(gone)
+  expect(() => auth.signal.commit({ session: {} }, null)).toThrow(gone)
   expect(() => auth.saveCreds()).toThrow(gone)
   expect(await store.auth.creds(deviceId)).toBeUndefined()
   expect(await auth.keys.get('session', ['a.0'])).toEqual({})
@@ -333,6 +390,7 @@ test('a read that fails in the middle of a decryption counts as a failed store, 
     lease,
     now: () => now,
     onFailed: (error) => failures.push(error),
+    onWrite: () => () => undefined,
   })
   await expect(auth.signal.bytes('session', ['a.0'])).rejects.toBe(busy)
   await expect(auth.signal.preKey('1')).rejects.toBe(busy)
@@ -354,6 +412,7 @@ test('a mapping whose addresses could not be written is not stored either: Baile
     lease,
     now: () => now,
     onFailed: (error) => failures.push(error),
+    onWrite: () => () => undefined,
   })
   await expect(auth.keys.set({ 'lid-mapping': { '4915222222222': '555' } })).rejects.toBe(full)
   expect(failures).toEqual([full])

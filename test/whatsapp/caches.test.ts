@@ -20,6 +20,7 @@ const cacheOn = async (store: Store, clock: { now: number }) => {
     lease,
     now: () => clock.now,
     onFailed: () => undefined,
+    onWrite: () => () => undefined,
   })
   return createDeviceListCache(auth.keys, () => clock.now)
 }

@@ -35,6 +35,7 @@ const open = async (store: Store) => {
     lease,
     now: () => clock.now,
     onFailed: () => undefined,
+    onWrite: () => () => undefined,
   })
   const groups = createGroups({
     keys: auth.keys,

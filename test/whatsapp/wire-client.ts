@@ -23,6 +23,8 @@ const quiet: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, c
 interface Hooks {
   /** Runs instead of the commit of an operation. */
   commit: (write: () => Promise<void>, changes: KeyChanges, journal: JournalRow | null) => Promise<void>
+  /** Runs before a ciphertext is looked up in the journal, which is the first that is done with it. */
+  received: () => Promise<void>
   /** Runs before a receipt counts as written. */
   receipt: (receipt: Receipt) => Promise<void>
   mayWrite: () => boolean
@@ -59,7 +61,12 @@ export const link = async (
   const memory = await memoryStore()
   const lease = await claimDevice(memory, deviceId)
   const sessionIds = new Set<string>()
-  const hooks: Hooks = { commit: (write) => write(), receipt: async () => undefined, mayWrite: () => true }
+  const hooks: Hooks = {
+    commit: (write) => write(),
+    received: async () => undefined,
+    receipt: async () => undefined,
+    mayWrite: () => true,
+  }
   const store: Store = {
     ...memory,
     auth: {
@@ -67,6 +74,10 @@ export const link = async (
       commit: (...args) => {
         for (const id of Object.keys(args[2]['session'] ?? {})) sessionIds.add(id)
         return hooks.commit(() => memory.auth.commit(...args), args[2], args[3])
+      },
+      journaled: async (...args) => {
+        await hooks.received()
+        return memory.auth.journaled(...args)
       },
     },
   }

@@ -29,16 +29,13 @@ test('what is written now does not overtake what had waited at the server', asyn
   for (const text of away) await control().send(friend, own, text)
 
   const { promise: opened, resolve: open } = Promise.withResolvers<undefined>()
-  let journaling = 0
-  client.hooks.commit = async (write, _changes, journal) => {
-    if (journal !== null) {
-      journaling += 1
-      await opened
-    }
-    await write()
+  let received = 0
+  client.hooks.received = async () => {
+    received += 1
+    await opened
   }
   await client.login()
-  await until('the first of the backlog', () => journaling === 1)
+  await until('the first of the backlog', () => received === 1)
   const back = Array.from({ length: 5 }, (_, at) => `back ${at}`)
   for (const text of back) await control().send(friend, own, text)
   // They have come in by the time the server has answered us.

@@ -93,22 +93,53 @@ test('a contact is given a privacy token once, not with every text', async () =>
   expect((await control().stats())['privacyTokensGiven']).toBe(before + 1)
 })
 
-test('after a drop no ratchet is written any more, though 20 messages are on their way', async () => {
+test('nothing leaves before its ratchet is durable, and after a drop nothing at all', async () => {
+  const { promise: durable, resolve: finish } = Promise.withResolvers<undefined>()
   let ratchets = 0
   client.hooks.commit = async (write, changes) => {
     if ('session' in changes) ratchets += 1
+    await durable
     await write()
   }
-  const texts = Array.from({ length: 20 }, (_, at) => `dropped ${at}`)
-  const sends = texts.map((text) => client.text(friend, text))
-  await until('the first ratchet', () => ratchets > 0)
+  const sent = async () => (await control().stats())['messagesFromCompanions']
+  const before = await sent()
+  const sends = Array.from({ length: 20 }, (_, at) => client.text(friend, `dropped ${at}`))
+  // One does not wait for the disk with the other.
+  await until('all ratchets', () => ratchets >= 20)
+  expect(await sent()).toBe(before)
   client.drop()
   const atDrop = ratchets
-  await Promise.all(sends)
+  finish(undefined)
+  const kinds = (await Promise.all(sends)).map(({ outcome }) => outcome.kind)
+  expect(kinds.filter((kind) => kind !== 'unknown' && kind !== 'not_sent')).toEqual([])
+  client.hooks.commit = (write) => write()
   await client.login()
   await client.socket.probe(5_000)
-  expect(atDrop).toBeLessThan(20)
   expect(ratchets).toBe(atDrop)
+  expect(await sent()).toBe(before)
+  expect((await client.text(friend, 'after the drop')).outcome.kind).toBe('acked')
+})
+
+test('frames leave in the order in which they were made, and each when its ratchet is durable', async () => {
+  const finishes: (() => void)[] = []
+  client.hooks.commit = async (write, changes) => {
+    if ('session' in changes) await new Promise<void>((resolve) => finishes.push(resolve))
+    await write()
+  }
+  const sent = async () => (await control().stats())['messagesFromCompanions'] ?? 0
+  const before = await sent()
+  const sends = ['one', 'two', 'three'].map((text) => client.text(friend, text))
+  await until('all ratchets', () => finishes.length >= 3)
+  const gaps = finishes.length / 3
+  for (const finish of finishes.slice(0, gaps)) finish()
+  await until('the first', async () => (await sent()) === before + 1)
+  // A later commit alone lets nothing pass.
+  for (const finish of finishes.slice(2 * gaps)) finish()
+  expect((await sends[0])?.outcome.kind).toBe('acked')
+  expect(await sent()).toBe(before + 1)
+  for (const finish of finishes.slice(gaps, 2 * gaps)) finish()
+  for (const send of sends) expect((await send).outcome.kind).toBe('acked')
+  expect(await sent()).toBe(before + 3)
   client.hooks.commit = (write) => write()
 })
 

@@ -2,60 +2,90 @@ import type { KeyChanges } from '../../store/store.ts'
 
 type Value = KeyChanges[string][string]
 
-/** Rows of sessions that nothing was encrypted or decrypted with yet: lost in a crash, they are made again. */
+/**
+ * The rows of one device that the store does not have yet, in their newest form: those that are being written, and those
+ * of sessions that nothing was encrypted or decrypted with yet, which wait for the next write. Lost in a crash, the latter
+ * are made again.
+ */
 export interface HeldRows {
-  /** False when there are too many to hold more: then they are to be committed. */
+  /** Rows that may wait. False when too many are held: then they are to be written. */
   add(changes: KeyChanges): boolean
-  /** Undefined for a row that is not held; null for one that is to be deleted. */
+  /** Undefined for a row that is not held; null for one that is deleted. */
   get(type: string, id: string): Value | undefined
-  /** Writes what is held together with newer changes. It is held until that is done: the store does not have it before. */
-  writeWith(changes: KeyChanges, write: (all: KeyChanges) => Promise<void>): Promise<void>
+  /** What is to be written: the changes, and all that waits. It is held until `written` is called. */
+  begin(changes: KeyChanges): { readonly all: KeyChanges; readonly written: () => void }
+  /** More should not be begun before something is written. */
+  readonly isFull: boolean
 }
 
-const rowsMax = 1_000
+export const heldRowsMax = 1_000
+
+interface Entry {
+  readonly value: Value
+  readonly isWaiting: boolean
+}
+
+type Row = readonly [type: string, id: string, value: Value]
+
+const rowsIn = (changes: KeyChanges): readonly Row[] =>
+  Object.entries(changes).flatMap(([type, rows]) =>
+    Object.entries(rows).map(([id, value]): Row => [type, id, value]),
+  )
 
 export const createHeldRows = (): HeldRows => {
-  const held = new Map<string, Map<string, Value>>()
+  const held = new Map<string, Map<string, Entry>>()
   let count = 0
+  let waiting = 0
 
-  const put = (type: string, id: string, value: Value): void => {
-    const rows = held.get(type) ?? new Map<string, Value>()
+  const put = (type: string, id: string, entry: Entry): void => {
+    const rows = held.get(type) ?? new Map<string, Entry>()
     held.set(type, rows)
-    if (!rows.has(id)) count += 1
-    rows.set(id, value)
+    const before = rows.get(id)
+    if (before === undefined) count += 1
+    waiting += Number(entry.isWaiting) - Number(before?.isWaiting ?? false)
+    rows.set(id, entry)
   }
   /** Not what has become of it meanwhile. */
-  const drop = (type: string, id: string, value: Value): void => {
+  const drop = (type: string, id: string, entry: Entry): void => {
     const rows = held.get(type)
-    if (rows?.get(id) !== value || !rows.delete(id)) return
-    count -= 1
+    if (rows?.get(id) === entry && rows.delete(id)) count -= 1
   }
+  const waitingRows = (): readonly Row[] =>
+    waiting === 0
+      ? []
+      : [...held].flatMap(([type, rows]) =>
+          [...rows].flatMap(([id, { value, isWaiting }]) => (isWaiting ? [[type, id, value]] : [])),
+        )
 
   return {
     add(changes) {
-      const more = Object.values(changes).reduce((sum, rows) => sum + Object.keys(rows).length, 0)
-      if (count + more > rowsMax) return false
-      for (const [type, rows] of Object.entries(changes)) {
-        for (const [id, value] of Object.entries(rows)) put(type, id, value)
-      }
+      const rows = rowsIn(changes)
+      if (count + rows.length > heldRowsMax) return false
+      for (const [type, id, value] of rows) put(type, id, { value, isWaiting: true })
       return true
     },
-    get: (type, id) => held.get(type)?.get(id),
-    async writeWith(changes, write) {
-      if (count === 0) return write(changes)
+    get: (type, id) => held.get(type)?.get(id)?.value,
+    begin(changes) {
       const all: Record<string, Record<string, Value>> = {}
-      for (const [type, rows] of Object.entries(changes)) all[type] = { ...rows }
-      for (const [type, rows] of held) {
-        const newer = (all[type] ??= {})
-        for (const [id, value] of rows) {
-          if (id in newer) rows.set(id, newer[id] ?? null)
-          else newer[id] = value
-        }
+      const entries: (readonly [string, string, Entry])[] = []
+      const write = ([type, id, value]: Row): void => {
+        const entry: Entry = { value, isWaiting: false }
+        put(type, id, entry)
+        entries.push([type, id, entry])
+        ;(all[type] ??= {})[id] = value
       }
-      await write(all)
-      for (const [type, rows] of Object.entries(all)) {
-        for (const [id, value] of Object.entries(rows)) drop(type, id, value)
+      // The changes come first: what waited in an older form of theirs does not any more.
+      for (const row of rowsIn(changes)) write(row)
+      for (const row of waitingRows()) write(row)
+      return {
+        all,
+        written() {
+          for (const [type, id, entry] of entries) drop(type, id, entry)
+        },
       }
+    },
+    get isFull() {
+      return count >= heldRowsMax
     },
   }
 }

@@ -19,12 +19,11 @@ import {
   SessionCipher,
 } from 'whatsapp-rust-bridge'
 import type { Lock } from '../../runtime/lock.ts'
-import type { JournalRow } from '../../store/store.ts'
 import { createAddresses, moveSession, rowsAt, type SessionPlace } from './addresses.ts'
 import { Changeset, type OwnKeys, type Rows } from './changeset.ts'
 import { freeing } from './engine.ts'
 import { isDuplicate } from './errors.ts'
-import { createOperations, type SignalRows, type SignalStore } from './operations.ts'
+import { createOperations, type Journaling, type SignalRows, type SignalStore } from './operations.ts'
 import {
   hasOpenState,
   isReadable,
@@ -66,8 +65,8 @@ const same = (a: Uint8Array | null, b: Uint8Array): boolean => a !== null && Buf
 
 /**
  * Baileys' signal repository on whatsapp-rust-bridge. Each operation is: take the account's lock, read its rows,
- * compute, commit all rows and the journal row in one transaction (with others that wait), and only then resolve. So no frame and no receipt
- * leaves before the state behind it is durable, and a decrypted message cannot be lost between ratchet and handler.
+ * compute, begin to commit all rows and the journal row in one transaction, and resolve. The frames and receipts that follow
+ * from it wait for that commit (frame-gate.ts), and a decrypted message cannot be lost between ratchet and handler.
  */
 export const createSignalRepository =
   ({ store, lock, own, stanzaOf, onJournaled, onUndecryptable }: RepositoryOptions) =>
@@ -114,7 +113,7 @@ export const createSignalRepository =
     const withSession = <T>(
       place: SessionPlace,
       run: (set: Changeset) => Promise<T>,
-      journal?: (result: T) => JournalRow | null,
+      journal?: Journaling<T>,
     ): Promise<T> => {
       const runMoved = (set: Changeset): Promise<T> => {
         moveSession(set, place)
@@ -187,7 +186,7 @@ export const createSignalRepository =
       kind: string,
       sender: string,
       ciphertext: Uint8Array,
-      decrypt: (journal: (plaintext: Uint8Array) => JournalRow | null) => Promise<Uint8Array>,
+      decrypt: (journal: Journaling<Uint8Array> | undefined) => Promise<Uint8Array>,
     ): Promise<Uint8Array> => {
       const part = stanzaOf(ciphertext)
       // The address that decrypts may change from PN to LID; the stanza's own attributes do not. They are in the hash
@@ -199,23 +198,15 @@ export const createSignalRepository =
         if (part !== undefined) onJournaled(part)
         return known
       }
+      if (part === undefined) return decrypt(undefined)
+      const { stanzaKey, stanza, part: number, parts } = part
       try {
-        const plaintext = await decrypt((plain) =>
-          part === undefined
-            ? null
-            : {
-                hash,
-                plaintext: plain,
-                stanzaKey: part.stanzaKey,
-                stanza: part.stanza,
-                part: part.part,
-                parts: part.parts,
-              },
-        )
-        if (part !== undefined) onJournaled(part)
-        return plaintext
+        return await decrypt({
+          row: (plaintext) => ({ hash, plaintext, stanzaKey, stanza, part: number, parts }),
+          onDurable: () => onJournaled(part),
+        })
       } catch (error) {
-        if (part !== undefined && error instanceof Error) await onUndecryptable(part, error)
+        if (error instanceof Error) await onUndecryptable(part, error)
         throw error
       }
     }
@@ -223,7 +214,7 @@ export const createSignalRepository =
     const withSenderKey = <T>(
       id: string,
       run: (set: Changeset) => Promise<T>,
-      journal?: (result: T) => JournalRow | null,
+      journal?: Journaling<T>,
     ): Promise<T> =>
       operation({
         load: async (rows) => ({ senderKey: await bytes(rows, 'sender-key', [id]) }),

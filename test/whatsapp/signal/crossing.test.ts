@@ -104,7 +104,7 @@ describe('when both sides start a session at once', () => {
 /** The states of a's record for b, by their base key (the only field that never changes). */
 const statesOf = async (by: OwnAccount, of: Account): Promise<string[]> => {
   const id = by.repository.jidToSignalProtocolAddress(of.jid)
-  const record = (await by.store.auth.keys(by.deviceId, 'session', [id])).get(id)
+  const record = (await by.stored('session', [id])).get(id)
   return splitRecord(record as Uint8Array).map((state) => Buffer.from(state).toString('hex'))
 }
 

@@ -140,7 +140,7 @@ test('a sender key lies under the same row name as in Baileys', async () => {
   const a: OwnAccount = await ours(aliceJid)
   await post(a, 'one')
   const id = `${group}::4915111111111::0`
-  expect([...(await a.store.auth.keys(a.deviceId, 'sender-key', [id])).keys()]).toEqual([id])
+  expect([...(await a.stored('sender-key', [id])).keys()]).toEqual([id])
 })
 
 test('a sender key message without a group or a key, or with garbage, is an Error and writes nothing', async () => {

@@ -21,7 +21,7 @@ afterAll(closeStores)
 
 const identityOf = async (by: OwnAccount, of: Account): Promise<string | undefined> => {
   const id = by.repository.jidToSignalProtocolAddress(of.jid)
-  const key = (await by.store.auth.keys(by.deviceId, 'identity-key', [id])).get(id)
+  const key = (await by.stored('identity-key', [id])).get(id)
   return key === undefined ? undefined : Buffer.from(key).toString('hex')
 }
 

@@ -98,16 +98,23 @@ export interface OwnAccount extends Account {
   readonly undecryptable: { readonly part: StanzaPart; readonly error: Error }[]
   /** The next commit rejects with it and writes nothing. */
   failNextCommit(error: Error): void
-  /** All key rows that the account's sessions are made of, as text. */
+  /** What the store failed with. */
+  readonly failures: unknown[]
+  /** Resolves when no commit is under way. */
+  settled(): Promise<void>
+  /** Rows as the store has them, then. */
+  stored(type: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | string>>
+  /** All key rows that the account's sessions are made of, as text, once they are written. */
   rows(): Promise<string>
 }
 
-const spy = (
-  inner: SignalStore,
-  trace: string[],
-  commits: { changes: KeyChanges; journal: JournalRow | null }[],
-  failure: { next: Error | undefined },
-): SignalStore => ({
+interface Spied {
+  readonly trace: string[]
+  readonly commits: { changes: KeyChanges; journal: JournalRow | null }[]
+  readonly underWay: Set<Promise<void>>
+}
+
+const spy = (inner: SignalStore, { trace, commits, underWay }: Spied): SignalStore => ({
   async bytes(type, ids) {
     trace.push(`read ${type}`)
     return inner.bytes(type, ids)
@@ -116,14 +123,17 @@ const spy = (
     trace.push('read pre-key')
     return inner.preKey(id)
   },
-  async commit(changes, journal) {
-    const { next } = failure
-    failure.next = undefined
-    if (next !== undefined) throw next
-    await inner.commit(changes, journal)
+  commit(changes, journal) {
+    const durable = inner.commit(changes, journal)
     commits.push({ changes, journal })
     const kinds = Object.keys(changes).toSorted().join('+')
     trace.push(`COMMIT ${kinds}${journal === null ? '' : ' with journal'}`)
+    const ended = durable.then(ignore, ignore).finally(() => underWay.delete(ended))
+    underWay.add(ended)
+    return durable
+  },
+  get isFull() {
+    return inner.isFull
   },
   hold: (changes) => inner.hold(changes),
   async journaled(hash) {
@@ -158,18 +168,42 @@ export const claimDevice = async (store: Store, deviceId: string): Promise<Lease
 export const ours = async (jid: string, store?: Store, deviceId = 'phone-1'): Promise<OwnAccount> => {
   const at = store ?? (await memoryStore())
   const lease = await claimDevice(at, deviceId)
-  const auth = await loadAuthState({ store: at, deviceId, lease, now: () => now, onFailed: ignore })
+  const failure: { next: Error | undefined } = { next: undefined }
+  const failures: unknown[] = []
+  const failing: Store = {
+    ...at,
+    auth: {
+      ...at.auth,
+      async commit(...args) {
+        const { next } = failure
+        failure.next = undefined
+        if (next !== undefined) throw next
+        await at.auth.commit(...args)
+      },
+    },
+  }
+  const auth = await loadAuthState({
+    store: failing,
+    deviceId,
+    lease,
+    now: () => now,
+    onFailed: (error) => failures.push(error),
+    onWrite: () => ignore,
+  })
   auth.saveCreds()
   const { creds } = auth
   const trace: string[] = []
   const commits: OwnAccount['commits'] = []
   const journaled: StanzaPart[] = []
   const undecryptable: OwnAccount['undecryptable'] = []
-  const failure: { next: Error | undefined } = { next: undefined }
+  const underWay = new Set<Promise<void>>()
+  const settled = async (): Promise<void> => {
+    await Promise.all(underWay)
+  }
   const tracker = new StanzaTracker()
   const keys = withTransactions(auth.keys)
   const repository = createSignalRepository({
-    store: spy(auth.signal, trace, commits, failure),
+    store: spy(auth.signal, { trace, commits, underWay }),
     lock: auth.lock,
     own: () => creds,
     stanzaOf: (ciphertext) => tracker.partOf(ciphertext),
@@ -195,7 +229,14 @@ export const ours = async (jid: string, store?: Store, deviceId = 'phone-1'): Pr
     failNextCommit: (error) => {
       failure.next = error
     },
+    failures,
+    settled,
+    async stored(type, ids) {
+      await settled()
+      return at.auth.keys(deviceId, type, ids)
+    },
     async rows() {
+      await settled()
       const ids = [aliceJid, bobJid, carolJid].map((each) => repository.jidToSignalProtocolAddress(each))
       const lines: string[] = []
       for (const type of ['session', 'identity-key']) {

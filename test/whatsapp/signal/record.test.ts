@@ -20,7 +20,7 @@ const recordWith = async (sessions: number): Promise<Uint8Array> => {
     await says(a, b, `session ${at}`)
   }
   const id = a.repository.jidToSignalProtocolAddress(bobJid)
-  return (await a.store.auth.keys(a.deviceId, 'session', [id])).get(id) as Uint8Array
+  return (await a.stored('session', [id])).get(id) as Uint8Array
 }
 
 describe('a session record', () => {
