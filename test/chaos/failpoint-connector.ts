@@ -3,6 +3,7 @@
  * itself. `FAILPOINT=name:n` in the environment says which; without it, it is the connector as it is.
  */
 import { writeSync } from 'node:fs'
+import type { WebSocketClient as Client } from '@whiskeysockets/baileys/lib/Socket/Client/websocket.js'
 import { WebSocket } from 'ws'
 import { startConnectorService } from '../../src/commands/connector.ts'
 import { openData } from '../../src/commands/open-data.ts'
@@ -71,7 +72,7 @@ const decorated = (store: Store): Store => {
 }
 
 /**
- * Which of Baileys' functions has this frame written. They are still on the stack: from `sendNode` to the write it
+ * Which of Baileys' functions sends this frame. They are still on the stack: from `sendNode` to the client's `send` it
  * waits for nothing.
  */
 const writerOf = (stack: string): Failpoint | undefined => {
@@ -82,11 +83,25 @@ const writerOf = (stack: string): Failpoint | undefined => {
 
 if (armed === 'wire' || armed === 'receipt') {
   Error.stackTraceLimit = 50
-  const write = Reflect.get(WebSocket.prototype, 'send') as (...given: unknown[]) => void
+  // As in the connector, before anything of Baileys.
+  await import('../../src/whatsapp/bounded-inflate.ts')
+  const { WebSocketClient } = await import('@whiskeysockets/baileys/lib/Socket/Client/websocket.js')
+  const writers = new WeakMap<object, Failpoint>()
+  const methodOf = (prototype: object) => Reflect.get(prototype, 'send') as (...given: unknown[]) => unknown
+  const send = methodOf(WebSocketClient.prototype)
+  Object.assign(WebSocketClient.prototype, {
+    send(this: Client, ...given: [object, ...unknown[]]) {
+      const writer = writerOf(new Error('who sends').stack ?? '')
+      if (writer !== undefined) writers.set(given[0], writer)
+      return Reflect.apply(send, this, given)
+    },
+  })
+  // The frame may have waited for the disk in between.
+  const write = methodOf(WebSocket.prototype)
   Object.assign(WebSocket.prototype, {
-    send(this: WebSocket, ...given: unknown[]) {
+    send(this: WebSocket, ...given: [object, ...unknown[]]) {
       Reflect.apply(write, this, given)
-      const writer = writerOf(new Error('who writes').stack ?? '')
+      const writer = writers.get(given[0])
       if (writer !== undefined) reach(writer)
     },
   })
