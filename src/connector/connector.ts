@@ -203,6 +203,8 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     pollMs: reconcileMs,
     async tick() {
       if (seat === undefined) return undefined
+      const newest = await store.events.latest()
+      if (newest <= cursor) return undefined
       const events = await store.events.after(cursor, {
         limit: eventBatch,
         types: ['message.queued', 'device.status_changed'],
@@ -211,7 +213,10 @@ export const startConnector = (options: ConnectorOptions): Connector => {
         cursor = event.seq
         react(event)
       }
-      return events.length === eventBatch ? 0 : undefined
+      if (events.length === eventBatch) return 0
+      // Those of other kinds, which are most, are looked through once.
+      cursor = Math.max(cursor, newest)
+      return undefined
     },
     onError: (error) => log.error({ err: error }, 'event feed failed'),
   })

@@ -25,10 +25,13 @@ export interface WatcherOptions {
   readonly clock: Clock
   readonly onError: (error: unknown) => void
   readonly pollMs?: number
+  readonly lingerMs?: number
 }
 
 const pollMsDefault = 250
 const eventBatchMax = 500
+/** Whoever waits next finds the watch under way, if that is soon: to begin it costs more than one look. */
+const lingerMsDefault = 1_000
 /** Further waits are over at once: each holds a connection of the HTTP server, and the answer then is "queued". */
 const waitersMax = 10_000
 
@@ -44,15 +47,25 @@ interface Run {
   readonly unsubscribe: () => void
 }
 
+/** That a message is queued again is nothing that anybody waits for. */
 const keysOf = (event: Event): readonly WatchKey[] =>
-  'messageId' in event.data
-    ? [`message/${event.data.messageId}`, `device/${event.deviceId}`]
-    : [`device/${event.deviceId}`]
+  event.type === 'message.queued'
+    ? []
+    : 'messageId' in event.data
+      ? [`message/${event.data.messageId}`, `device/${event.deviceId}`]
+      : [`device/${event.deviceId}`]
 
-export const createWatcher = ({ store, clock, onError, pollMs = pollMsDefault }: WatcherOptions): Watcher => {
+export const createWatcher = ({
+  store,
+  clock,
+  onError,
+  pollMs = pollMsDefault,
+  lingerMs = lingerMsDefault,
+}: WatcherOptions): Watcher => {
   const waiters = new Map<WatchKey, Set<Waiter>>()
   let count = 0
   let run: Run | undefined
+  let lingering: NodeJS.Timeout | undefined
   let closed = false
 
   const hint = (waiter: Waiter): void => {
@@ -89,6 +102,7 @@ export const createWatcher = ({ store, clock, onError, pollMs = pollMsDefault }:
   }
 
   const stop = async (): Promise<void> => {
+    clearTimeout(lingering)
     const stopping = run
     run = undefined
     stopping?.unsubscribe()
@@ -99,6 +113,7 @@ export const createWatcher = ({ store, clock, onError, pollMs = pollMsDefault }:
     const group = waiters.get(key) ?? new Set()
     waiters.set(key, group.add(waiter))
     count++
+    clearTimeout(lingering)
     run ??= start()
   }
   const remove = (key: WatchKey, waiter: Waiter): void => {
@@ -106,7 +121,9 @@ export const createWatcher = ({ store, clock, onError, pollMs = pollMsDefault }:
     group?.delete(waiter)
     if (group?.size === 0) waiters.delete(key)
     count--
-    if (count === 0) stop().catch(onError)
+    if (count > 0 || closed) return
+    clearTimeout(lingering)
+    lingering = setTimeout(() => void stop().catch(onError), lingerMs).unref()
   }
 
   return {

@@ -205,6 +205,28 @@ describe('a connector', () => {
     expect(a.sends).toEqual([])
   })
 
+  it('looks through each event once, also those that do not concern it', async () => {
+    const store = await createWorld('a')
+    const looks: { from: number; newest: number }[] = []
+    wrap(store.events, 'after', (real) => async (...given) => {
+      looks.push({ from: Number(given[0]), newest: await store.events.latest() })
+      return real(...given)
+    })
+    const { online } = startOne(store, 'c1')
+    const a = await online('a')
+    for (const id of ['m1', 'm2', 'm3']) {
+      await enqueue(store, id, { deviceId: 'a', sender: self }, Date.now())
+      await until(() => a.sends.some(({ asked }) => asked.whatsappId === id))
+      for (const { resolve } of a.sends) resolve({ kind: 'acked', at: Date.now() })
+      await until(async () => (await messageOf(store, id)).status === 'sent')
+    }
+    await until(async () => (looks.at(-1)?.newest ?? 0) === (await store.events.latest()))
+    expect(looks.length).toBeGreaterThan(3)
+    for (const [at, { newest }] of looks.slice(0, -1).entries()) {
+      expect(looks[at + 1]?.from).toBeGreaterThanOrEqual(newest)
+    }
+  })
+
   it('starts the other devices though one cannot be claimed', async () => {
     const store = await createWorld('a', 'b')
     let refused = 0

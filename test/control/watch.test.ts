@@ -15,7 +15,7 @@ interface Counted {
 /** A watcher on the world's store that counts what it asks; `hints: false` loses every wake-up. */
 const countedWatcher = (
   { store, clock }: World,
-  { pollMs, hints = true }: { pollMs: number; hints?: boolean },
+  { pollMs, lingerMs = 20, hints = true }: { pollMs: number; lingerMs?: number; hints?: boolean },
 ): Counted => {
   const errors: unknown[] = []
   const counted: Counted = {
@@ -25,6 +25,7 @@ const countedWatcher = (
     watcher: createWatcher({
       clock,
       pollMs,
+      lingerMs,
       onError: (error) => errors.push(error),
       store: {
         events: {
@@ -177,8 +178,35 @@ describe('a watcher', () => {
     const world = await createWorld()
     const counted = countedWatcher(world, { pollMs: 1 })
     await counted.watcher.until('device/a', async () => 1, neverMs)
+    // It goes on for a moment, for whoever waits next.
+    await expect
+      .poll(async () => {
+        const before = counted.queries
+        for (const id of ['a', 'b', 'c']) await startDevice(world.ctx, { id })
+        return counted.queries - before
+      })
+      .toBe(0)
     const before = counted.queries
-    for (const id of ['a', 'b', 'c']) await startDevice(world.ctx, { id })
+    for (const id of ['d', 'e', 'f']) await startDevice(world.ctx, { id })
     expect(counted.queries).toBe(before)
+  })
+
+  test('begins once for waits that follow each other', async () => {
+    const world = await createWorld()
+    let begun = 0
+    const { latest } = world.store.events
+    world.store.events.latest = () => {
+      begun += 1
+      return latest()
+    }
+    const { watcher } = countedWatcher(world, { pollMs: neverMs, lingerMs: neverMs })
+    for (const id of ['a', 'b', 'c']) await watcher.until(`device/${id}`, async () => id, neverMs)
+    await startDevice(world.ctx, { id: 'd' })
+    const row = reader(world, 'd')
+    const waiting = watcher.until('device/d', row.read, neverMs)
+    await row.after(1)
+    await world.connector.link('d')
+    expect(await waiting).toBe('d')
+    expect(begun).toBe(1)
   })
 })
