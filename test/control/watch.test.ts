@@ -194,8 +194,9 @@ describe('a watcher', () => {
   test('begins once for waits that follow each other', async () => {
     const world = await createWorld()
     let begun = 0
-    const { latest } = world.store.events
-    world.store.events.latest = () => {
+    const { events } = world.store
+    const latest = events.latest.bind(events)
+    events.latest = () => {
       begun += 1
       return latest()
     }
