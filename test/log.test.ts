@@ -80,6 +80,40 @@ test('a reader that is slow gets every line', async () => {
   )
 })
 
+test('a line that tells of trouble is written at once, with all before it, though the process is killed', async () => {
+  const killed = `process.kill(process.pid, 'SIGKILL')`
+  const output = await written(`log.info({}, 'first'); log.error({}, 'last'); ${killed}`).catch(
+    ({ stdout }) => stdout,
+  )
+  expect(output).toMatch(/"first".*\n.*"last".*\n$/)
+})
+
+test('an ordinary line is written within its turn of the event loop', async () => {
+  const killed = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1)`
+  expect(await written(`log.info({}, 'first'); ${killed}`).catch(({ stdout }) => stdout)).toMatch(
+    /"first".*\n$/,
+  )
+})
+
+test('lines of one turn are one write, of 64 KiB or a little more at most', async () => {
+  const trace = `
+    const fs = (await import('node:fs')).default
+    const sizes = []
+    const real = fs.writeSync
+    fs.writeSync = (fd, bytes) => { if (fd === 1) sizes.push(bytes.length); return real(fd, bytes) }
+    ;(await import('node:module')).syncBuiltinESMExports()`
+  const output = await written(`${trace}
+    for (let line = 0; line < 3; line++) log.info({ line }, 'line')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let line = 0; line < 200; line++) log.info({ line, wide: 'x'.repeat(1_000) }, 'line')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    log.info({ sizes }, 'sizes')`)
+  const [last] = output.trim().split('\n').slice(-1)
+  const { sizes } = JSON.parse(last ?? '') as { sizes: number[] }
+  expect(sizes.length).toBe(5)
+  expect(Math.max(...sizes)).toBeLessThan(66 * 1024)
+})
+
 test('the last line before the end of a process is written', async () => {
   expect(
     await written(`log.info({}, 'first'); log.error({}, 'last'); process.exit(3)`).catch(
