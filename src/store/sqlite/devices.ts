@@ -2,7 +2,6 @@ import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from './drizzle.ts'
 import type { Device, DeviceChange } from '../../domain/device.ts'
 import type { DeviceView } from '../../domain/shown-status.ts'
 import { assert } from '../../domain/errors.ts'
-import { deviceLeaseName } from '../../domain/lease.ts'
 import type { DeviceStore } from '../store.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
@@ -13,6 +12,7 @@ import { directGet, everyColumn, excluded, param, type Db, upTo } from './statem
 import type { Tracer } from './trace.ts'
 
 type DeviceRow = typeof devices.$inferSelect
+type LeaseRow = typeof leases.$inferSelect
 
 const toDevice = (row: DeviceRow): Device => ({
   id: row.id,
@@ -72,14 +72,16 @@ export const createDeviceQueries = (db: Db) => {
     .prepare()
   const columns = getTableColumns(devices)
   const select = directGet(db, columns, db.select(columns).from(devices).where(ofId))
-  const leaseColumns = getTableColumns(leases)
-  const selectLease = directGet(
+  // One statement: what a read of a status pays most for is SQLite's locks.
+  const viewColumns = { ...columns, ...getTableColumns(leases) }
+  const selectView = directGet(
     db,
-    leaseColumns,
+    viewColumns,
     db
-      .select(leaseColumns)
-      .from(leases)
-      .where(eq(leases.name, param('name'))),
+      .select(viewColumns)
+      .from(devices)
+      .leftJoin(leases, eq(leases.name, sql`'device/' || ${devices.id}`))
+      .where(ofId),
   )
   const selectUnsettled = db
     .select()
@@ -94,8 +96,10 @@ export const createDeviceQueries = (db: Db) => {
   return {
     get,
     view: (id: string): DeviceView | undefined => {
-      const device = get(id)
-      return device && { device, lease: toLease(selectLease({ name: deviceLeaseName(id) })) }
+      const row = selectView({ id })
+      return row === undefined
+        ? undefined
+        : { device: toDevice(row), lease: toLease(row.name === null ? null : (row as LeaseRow)) }
     },
     views: (): readonly DeviceView[] =>
       selectViews.all().map(({ device, lease }) => ({ device: toDevice(device), lease: toLease(lease) })),
