@@ -1,5 +1,5 @@
 import { GatewayError } from '../domain/errors.ts'
-import { formatJid, parseRecipient, type Jid, type Party } from '../domain/jid.ts'
+import { formatJid, parseRecipient, type Jid } from '../domain/jid.ts'
 import { textLengthMax, type Message, type MessageStatus } from '../domain/message.ts'
 import type { ControlContext } from './context.ts'
 import { checkDeviceId } from './device-id.ts'
@@ -86,8 +86,6 @@ export const sendMessage = async (ctx: ControlContext, input: SendMessageInput):
         }
   const whatsappId = ctx.newWhatsappId()
 
-  const account = (await store.devices.get(deviceId))?.device.account ?? null
-  const sender: Party = { pn: account?.pn ?? null, lid: account?.lid ?? null }
   const enqueued = await store.outbox.enqueue(
     {
       message: {
@@ -96,8 +94,6 @@ export const sendMessage = async (ctx: ControlContext, input: SendMessageInput):
         whatsappId,
         direction: 'outbound',
         chat: jid.kind === 'lid' ? { pn: null, lid: to } : { pn: to, lid: null },
-        sender,
-        senderName: account?.pushName ?? null,
         type: 'text',
         text,
         whatsappAt: null,
@@ -106,9 +102,8 @@ export const sendMessage = async (ctx: ControlContext, input: SendMessageInput):
       ...(idempotency === undefined ? {} : { idempotency }),
     },
     (device) => {
-      if (linkedAccount(device, deviceId).pn !== sender.pn) {
-        throw new GatewayError('device_not_linked', `device ${deviceId} was just linked anew; send it again`)
-      }
+      const { pn, lid, pushName } = linkedAccount(device, deviceId)
+      return { sender: { pn, lid }, senderName: pushName }
     },
     origin,
     clock.now(),

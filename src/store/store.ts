@@ -131,17 +131,21 @@ export type Enqueued =
   /** The idempotency key was used before for another request. */
   | { readonly kind: 'conflict'; readonly message: Message }
 
+/** Who writes a message, and under what name. */
+export type Sender = Pick<NewMessage, 'sender' | 'senderName'>
+
 export interface OutboxStore {
   /**
-   * `admit` throws to refuse, seeing the device as it is in the transaction. Rejects with StoreError `full` while the
-   * last of the disk is kept for what is under way. An idempotent repeat is refused by neither.
+   * `admit` sees the device as it is in the transaction: it throws to refuse, or says as whom the message is sent. Rejects
+   * with StoreError `full` while the last of the disk is kept for what is under way. An idempotent repeat is refused by
+   * neither.
    */
   enqueue(
     input: {
-      readonly message: NewMessage & { readonly content: Uint8Array }
+      readonly message: Omit<NewMessage, keyof Sender> & { readonly content: Uint8Array }
       readonly idempotency?: { readonly key: string; readonly requestHash: string }
     },
-    admit: (device: Device | undefined) => void,
+    admit: (device: Device | undefined) => Sender,
     origin: Origin,
     now: number,
   ): Promise<Enqueued>

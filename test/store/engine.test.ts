@@ -6,7 +6,16 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { createEngine, engineLimits } from '../../src/store/sqlite/engine.ts'
 import { openStore, type OpenOptions } from '../../src/store/sqlite/open.ts'
 import { StoreError, type Store } from '../../src/store/store.ts'
-import { deviceId, enqueue, leaseTtlMs, nobody, origin, outgoing, t0 } from './conformance/fixtures.ts'
+import {
+  admitAll,
+  deviceId,
+  enqueue,
+  leaseTtlMs,
+  nobody,
+  origin,
+  outgoing,
+  t0,
+} from './conformance/fixtures.ts'
 import { newFile } from './files.ts'
 
 const opened: { close(): unknown }[] = []
@@ -85,7 +94,10 @@ describe('group commit', () => {
     const counted = (id: string): Promise<unknown> =>
       store.outbox.enqueue(
         { message: outgoing(id) },
-        () => void runs.set(id, (runs.get(id) ?? 0) + 1),
+        () => {
+          runs.set(id, (runs.get(id) ?? 0) + 1)
+          return admitAll()
+        },
         origin,
         t0,
       )
@@ -294,7 +306,7 @@ describe('a disk with less room than its reserve', () => {
     const { store: roomy } = await open({ file })
     const idempotency = { key: 'k', requestHash: 'h' }
     const send = (store: Store, id: string) =>
-      store.outbox.enqueue({ message: outgoing(id), idempotency }, () => undefined, origin, t0)
+      store.outbox.enqueue({ message: outgoing(id), idempotency }, admitAll, origin, t0)
     await roomy.devices.decide(deviceId, (before) => start(before, deviceId, origin, t0))
     await send(roomy, 'M1')
     const { store } = await open({ file, reserveBytes })

@@ -166,7 +166,7 @@ export const link = async (
         whatsappAt: null,
         content,
       }
-      await memory.outbox.enqueue({ message }, ignore, origin, Date.now())
+      await memory.outbox.enqueue({ message }, () => message, origin, Date.now())
       return { id, outcome: await client.socket.send({ to: jid, whatsappId: id, content }) }
     },
     async inbox() {

@@ -111,13 +111,15 @@ export const createOutbox = (
           const kind = known.requestHash === idempotency?.requestHash ? 'repeated' : 'conflict'
           return { kind, message: messageOf(known.messageId) }
         }
-        admit(devices.get(deviceId))
+        const { sender, senderName } = admit(devices.get(deviceId))
         checkRoom()
-        const message: Message = {
-          ...newMessage(input, 'queued', null, now),
+        const whole = {
+          ...input,
           chat: addresses.complete(deviceId, input.chat),
-          sender: addresses.complete(deviceId, input.sender),
+          sender: addresses.complete(deviceId, sender),
+          senderName,
         }
+        const message = newMessage(whole, 'queued', null, now)
         messages.insert(message, input.content)
         queue.add(message, idempotency, now)
         tracer.event(messageEvent('message.queued', message), now)

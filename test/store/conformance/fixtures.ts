@@ -65,7 +65,7 @@ export const undecryptable = (id: string, more: Partial<NewMessage> = {}): Promo
     error: { code: 'undecryptable', detail: 'no signal session' },
   })
 
-export const admitAll = (): void => undefined
+export const admitAll = () => ({ sender: self, senderName: null })
 
 export interface World {
   readonly store: Store
@@ -127,7 +127,15 @@ export const traced = async (
 export const nothing = { events: [], audits: [] }
 
 export const enqueue = (store: Store, id: string, more: Partial<Outgoing> = {}, now = t0): Promise<unknown> =>
-  store.outbox.enqueue({ message: outgoing(id, more) }, admitAll, origin, now)
+  store.outbox.enqueue(
+    { message: outgoing(id, more) },
+    () => {
+      const { sender, senderName } = outgoing(id, more)
+      return { sender, senderName }
+    },
+    origin,
+    now,
+  )
 
 /** The ids that a claim gets. */
 export const claim = async (store: Store, lease: Lease, now = t0, limit = 100): Promise<string[]> => {
