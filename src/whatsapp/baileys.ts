@@ -6,6 +6,7 @@ import {
   decodeBinaryNode,
   type BinaryNode,
   type CacheStore,
+  Curve,
   makeWASocket,
   proto,
   type SocketConfig,
@@ -35,6 +36,7 @@ import { mediaTls } from './media-tls.ts'
 import { sendMessage } from './send.ts'
 import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
+import { isSigned } from './signatures.ts'
 import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
 import { isAnswer, StanzaTracker } from './stanzas.ts'
 import { createTransport } from './transport.ts'
@@ -82,6 +84,8 @@ export const isInflateBounded = (): Promise<boolean> => isBounded(decodeBinaryNo
 
 /** WhatsApp through Baileys. One for a process: the Noise root key is a global of Baileys'. */
 export const createWhatsApp = async ({ store, clock, log, options }: Deps): Promise<WhatsApp> => {
+  // Baileys' own takes 9 ms, twice a login, and throws the answer away (Utils/crypto.js): any certificate would do.
+  Curve.verify = isSigned
   if (options.noiseRootKey !== undefined) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(options.noiseRootKey)
   const retryCounters = new Map<string, CacheStore>()
   const tls = await mediaTls(options.mediaCa)

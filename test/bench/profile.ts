@@ -1,14 +1,17 @@
 /**
- * `npm run profile -- send|receive [--messages N] [--devices N] [--chats N]`: runs the load with `--cpu-prof` on the gateway's
- * processes and prints where the CPU time of the load went: by package, by function, and with what is called from it.
+ * `npm run profile -- send|receive [--messages N] [--devices N] [--chats N]`, or `-- restart [--devices N]`: runs the load with
+ * `--cpu-prof` on the gateway's processes and prints where the CPU time of the load went: by package, by function, and
+ * with what is called from it.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { sourcesEntry } from '../flows/processes.ts'
+import { linkFleet } from '../flows/fleet.ts'
 import { World } from '../flows/world.ts'
 import { type CpuProfile, type Share, sharesOfWindow } from './cpu-profile.ts'
+import { connectorOf, untilConnected } from './fleet.ts'
 import { deviceOf, each, type GatewayClient, openGateway } from './gateway.ts'
 import { cpuMs } from './measure.ts'
 import { storedCount, untilStored, write } from './preload.ts'
@@ -25,8 +28,8 @@ const { positionals, values } = parseArgs({
   },
 })
 const [kind = 'send'] = positionals
-if (kind !== 'send' && kind !== 'receive') {
-  console.error('error: profile send or receive')
+if (kind !== 'send' && kind !== 'receive' && kind !== 'restart') {
+  console.error('error: profile send, receive or restart')
   process.exit(2)
 }
 const messages = Number(values.messages)
@@ -74,41 +77,69 @@ const printShares = (title: string, shares: readonly Share[], rows: number): voi
   }
 }
 
+/** What a load left behind: the window of it, its processes, and the CPU time that each used in it, in ms. */
+interface Loaded {
+  readonly window: readonly [fromUs: number, toUs: number]
+  readonly processes: readonly { readonly name: string; readonly pid: number; readonly usedMs: number }[]
+}
+
+const runMessages = async (world: World, profiled: Readonly<Record<string, string>>): Promise<Loaded> => {
+  await world.startGateway(['serve'], profiled, { entry: sourcesEntry })
+  const client = await openGateway(world)
+  const names = { API: client.api, connector: client.connector }
+  await client.link(accounts)
+  await Promise.all(contacts.map((number) => world.createPhone(number)))
+  const load = kind === 'send' ? await sendLoad(world, client) : await receiveLoad(world)
+  const before = Object.entries(names).map(([name, pid]) => ({ name, pid, ms: cpuMs(pid) }))
+  const from = nowUs()
+  await load()
+  const window = [from, nowUs()] as const
+  const processes = before.map(({ name, pid, ms }) => ({ name, pid, usedMs: cpuMs(pid) - ms }))
+  await client.close()
+  return { window, processes }
+}
+
+/** The window is the whole life of the processes until all devices are connected again. */
+const runRestart = async (world: World, profiled: Readonly<Record<string, string>>): Promise<Loaded> => {
+  await world.startGateway()
+  await linkFleet(world, accounts.length)
+  await world.gateway.stop()
+  const since = Date.now()
+  const from = nowUs()
+  await world.startGateway(['serve'], profiled, { entry: sourcesEntry })
+  await untilConnected(world, accounts.length, since)
+  const window = [from, nowUs()] as const
+  const names = { API: world.gateway.child.pid ?? 0, connector: await connectorOf(world) }
+  return {
+    window,
+    processes: Object.entries(names).map(([name, pid]) => ({ name, pid, usedMs: cpuMs(pid) })),
+  }
+}
+
+const units = kind === 'restart' ? accounts.length : messages
+const unit = kind === 'restart' ? 'device' : 'message'
 const folder = await mkdtemp(path.join(tmpdir(), 'wag-profile-'))
+const profiled = {
+  NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=${intervalUs} --cpu-prof-dir=${folder}`,
+}
 try {
   const world = await World.open()
-  let window: readonly [number, number] = [0, 0]
-  let names: Record<string, number> = {}
-  const used: Record<string, number> = {}
+  let loaded: Loaded
   try {
-    await world.startGateway(
-      ['serve'],
-      { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=${intervalUs} --cpu-prof-dir=${folder}` },
-      { entry: sourcesEntry },
-    )
-    const client = await openGateway(world)
-    names = { API: client.api, connector: client.connector }
-    await client.link(accounts)
-    await Promise.all(contacts.map((number) => world.createPhone(number)))
-    const load = kind === 'send' ? await sendLoad(world, client) : await receiveLoad(world)
-    const before = Object.entries(names).map(([name, pid]) => [name, cpuMs(pid)] as const)
-    const from = nowUs()
-    await load()
-    window = [from, nowUs()]
-    for (const [name, ms] of before) used[name] = cpuMs(names[name] ?? 0) - ms
-    await client.close()
+    loaded = await (kind === 'restart' ? runRestart : runMessages)(world, profiled)
   } finally {
     await world.close()
   }
+  const { window, processes } = loaded
   const files = await readdir(folder)
-  console.log(`${kind}: ${messages} messages in ${((window[1] - window[0]) / 1000).toFixed(0)} ms`)
-  for (const [name, pid] of Object.entries(names)) {
+  console.log(`${kind}: ${units} ${unit}s in ${((window[1] - window[0]) / 1000).toFixed(0)} ms`)
+  for (const { name, pid, usedMs } of processes) {
     const file = files.find((each) => each.includes(`.${pid}.`))
     if (file === undefined) throw new Error(`no profile of ${name}`)
     const profile = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as CpuProfile
     const { busyUs, packages, self, inclusive } = sharesOfWindow(profile, ...window)
     console.log(
-      `\n${name}: ${(busyUs / 1000 / messages).toFixed(2)} ms a message by the profile, ${((used[name] ?? 0) / messages).toFixed(2)} by the kernel`,
+      `\n${name}: ${(busyUs / 1000 / units).toFixed(2)} ms a ${unit} by the profile, ${(usedMs / units).toFixed(2)} by the kernel`,
     )
     printShares('by package, in itself', packages, rowsShown / 2)
     printShares('by function, in itself', self, rowsShown)
