@@ -111,6 +111,7 @@ export const loadAuthState = async ({
   const stored = await store.auth.creds(deviceId)
   const creds = withoutHalfPairing(stored === undefined ? initAuthCreds() : parseCreds(stored))
   const lock = createLock()
+  let saved = stored
   let closed: Error | undefined
 
   const fail = (error: unknown): never => {
@@ -230,7 +231,10 @@ export const loadAuthState = async ({
       if (closed !== undefined) throw closed
       try {
         const text = JSON.stringify(withoutHalfPairing(creds), BufferJSON.replacer)
+        // Each login tells what the one before it told: an fsync, which holds up all devices, for nothing.
+        if (text === saved) return
         store.auth.saveCredsNow(lease, deviceId, text, now())
+        saved = text
       } catch (error) {
         fail(error)
       }

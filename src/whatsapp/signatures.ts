@@ -14,8 +14,10 @@ const derPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 const fromLittleEndian = (bytes: Uint8Array): bigint =>
   BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`)
 
-const toLittleEndian = (value: bigint): Buffer =>
-  Buffer.from(value.toString(16).padStart(2 * keyBytes, '0'), 'hex').reverse()
+const toLittleEndian = (value: bigint): Buffer => {
+  const bytes = Buffer.from(value.toString(16).padStart(2 * keyBytes, '0'), 'hex')
+  return Buffer.from(bytes.toReversed())
+}
 
 /** Modulo the prime, by Euclid's algorithm; undefined of 0. */
 const inverse = (value: bigint): bigint | undefined => {

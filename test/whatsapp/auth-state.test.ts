@@ -1,6 +1,6 @@
 import { type AuthenticationCreds, BufferJSON, proto } from '@whiskeysockets/baileys'
 import BetterSqlite from 'better-sqlite3'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { Lease } from '../../src/domain/lease.ts'
 import { StaleLeaseError } from '../../src/domain/lease.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
@@ -79,6 +79,22 @@ describe('credentials', () => {
     reader.close()
     expect(parseCreds(row.creds).me).toEqual(me)
     await store.close()
+  })
+
+  test('that are as they were saved are not written again, by this socket or the next', async () => {
+    const { auth, store, load } = await newWorld()
+    pair(auth.creds)
+    auth.saveCreds()
+    const writes = vi.spyOn(store.auth, 'saveCredsNow')
+    auth.saveCreds()
+    const next = await load()
+    next.saveCreds()
+    expect(writes).not.toHaveBeenCalled()
+    next.creds.nextPreKeyId += 1
+    next.saveCreds()
+    next.saveCreds()
+    expect(writes).toHaveBeenCalledTimes(1)
+    expect((await load()).creds).toEqual(next.creds)
   })
 
   test('that never were paired lose what a pairing code has left in them', async () => {
