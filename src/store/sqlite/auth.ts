@@ -3,7 +3,7 @@ import type { AuthStore, JournalRow, KeyChanges } from '../store.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { authCreds, authKeys, authQuarantine, journal } from './schema.ts'
-import { everyColumn, excluded, param, type Db } from './statements.ts'
+import { directGet, directWrite, everyColumn, excluded, param, type Db } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 export const createAuth = (
@@ -21,28 +21,31 @@ export const createAuth = (
     .values(everyColumn(authCreds))
     .onConflictDoUpdate({ target: authCreds.deviceId, set: excluded(authCreds, 'creds', 'updatedAt') })
     .prepare()
-  const selectKey = db
-    .select({ bytes: authKeys.bytes, json: authKeys.json })
-    .from(authKeys)
-    .where(ofKey)
-    .prepare()
-  const upsertKey = db
-    .insert(authKeys)
-    .values(everyColumn(authKeys))
-    .onConflictDoUpdate({
-      target: [authKeys.deviceId, authKeys.type, authKeys.keyId],
-      set: excluded(authKeys, 'bytes', 'json', 'updatedAt'),
-    })
-    .prepare()
-  const deleteKey = db.delete(authKeys).where(ofKey).prepare()
+  const values = { bytes: authKeys.bytes, json: authKeys.json }
+  const selectKey = directGet(db, values, db.select(values).from(authKeys).where(ofKey))
+  const upsertKey = directWrite(
+    db,
+    db
+      .insert(authKeys)
+      .values(everyColumn(authKeys))
+      .onConflictDoUpdate({
+        target: [authKeys.deviceId, authKeys.type, authKeys.keyId],
+        set: excluded(authKeys, 'bytes', 'json', 'updatedAt'),
+      }),
+  )
+  const deleteKey = directWrite(db, db.delete(authKeys).where(ofKey))
   const deleteCreds = db.delete(authCreds).where(credsOfDevice).prepare()
   const deleteKeys = db.delete(authKeys).where(ofDevice).prepare()
-  const insertJournal = db.insert(journal).values(everyColumn(journal)).onConflictDoNothing().prepare()
-  const selectJournaled = db
-    .select({ plaintext: journal.plaintext })
-    .from(journal)
-    .where(and(eq(journal.deviceId, param('deviceId')), eq(journal.hash, param('hash'))))
-    .prepare()
+  const insertJournal = directWrite(db, db.insert(journal).values(everyColumn(journal)).onConflictDoNothing())
+  const plaintext = { plaintext: journal.plaintext }
+  const selectJournaled = directGet(
+    db,
+    plaintext,
+    db
+      .select(plaintext)
+      .from(journal)
+      .where(and(eq(journal.deviceId, param('deviceId')), eq(journal.hash, param('hash')))),
+  )
   const quarantineCreds = db
     .insert(authQuarantine)
     .select(
@@ -83,10 +86,10 @@ export const createAuth = (
   const writeKeys = (deviceId: string, changes: KeyChanges, now: number): void => {
     for (const [type, rows] of Object.entries(changes)) {
       for (const [keyId, value] of Object.entries(rows)) {
-        if (value === null) deleteKey.run({ deviceId, type, keyId })
+        if (value === null) deleteKey({ deviceId, type, keyId })
         else {
           const [bytes, json] = typeof value === 'string' ? [null, value] : [value, null]
-          upsertKey.run({ deviceId, type, keyId, bytes, json, updatedAt: now })
+          upsertKey({ deviceId, type, keyId, bytes, json, updatedAt: now })
         }
       }
     }
@@ -98,7 +101,7 @@ export const createAuth = (
   }
 
   const writeJournal = (deviceId: string, row: JournalRow, now: number): void => {
-    insertJournal.run({ ...row, deviceId, journaledAt: now, promotedAt: null })
+    insertJournal({ ...row, deviceId, journaledAt: now, promotedAt: null })
   }
 
   return {
@@ -112,7 +115,7 @@ export const createAuth = (
       engine.read(() => {
         const found = new Map<string, Uint8Array | string>()
         for (const keyId of ids) {
-          const row = selectKey.get({ deviceId, type, keyId })
+          const row = selectKey({ deviceId, type, keyId })
           const value = row?.bytes ?? row?.json
           if (value !== undefined && value !== null) found.set(keyId, value)
         }
@@ -124,7 +127,7 @@ export const createAuth = (
         writeKeys(deviceId, changes, now)
         if (row !== null) writeJournal(deviceId, row, now)
       }),
-    journaled: (deviceId, hash) => engine.read(() => selectJournaled.get({ deviceId, hash })?.plaintext),
+    journaled: (deviceId, hash) => engine.read(() => selectJournaled({ deviceId, hash })?.plaintext),
     wipe: (lease, deviceId, audit, now) =>
       engine.write(() => {
         fence(lease)

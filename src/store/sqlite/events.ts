@@ -1,9 +1,9 @@
-import { and, asc, eq, gt, lte, max, sql } from './drizzle.ts'
+import { and, asc, eq, getTableColumns, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
 import type { Engine } from './engine.ts'
 import { events } from './schema.ts'
-import { param, type Db, upTo } from './statements.ts'
+import { directAll, directGet, param, type Db, upTo } from './statements.ts'
 
 /** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
 const windowSeqs = 5_000
@@ -22,17 +22,20 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
   // A text with a space around each wanted type: a table of them would cost more than the rest of the query.
   const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
   const ofDevice = eq(events.deviceId, param('deviceId'))
+  const columns = getTableColumns(events)
   const query = (where: ReturnType<typeof and>) =>
-    db.select().from(events).where(where).orderBy(asc(events.seq)).limit(upTo('limit')).prepare()
+    directAll(
+      db,
+      columns,
+      db.select(columns).from(events).where(where).orderBy(asc(events.seq)).limit(upTo('limit')),
+    )
   const all = query(inWindow)
   const byType = query(and(inWindow, wanted))
   const byDevice = query(and(ofDevice, inWindow))
   const byDeviceAndType = query(and(ofDevice, inWindow, wanted))
-  const newest = db
-    .select({ seq: max(events.seq) })
-    .from(events)
-    .prepare()
-  const latest = (): number => newest.get()?.seq ?? 0
+  const newestSeq = { seq: max(events.seq) }
+  const newest = directGet(db, newestSeq, db.select(newestSeq).from(events))
+  const latest = (): number => newest({})?.seq ?? 0
 
   const select = (
     after: number,
@@ -41,13 +44,13 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
   ): Event[] => {
     const range = { after, until, limit }
     if (types === undefined) {
-      return (deviceId === undefined ? all.all(range) : byDevice.all({ ...range, deviceId })).map(toEvent)
+      return (deviceId === undefined ? all(range) : byDevice({ ...range, deviceId })).map(toEvent)
     }
     const list = ` ${types.join(' ')} `
     const rows =
       deviceId === undefined
-        ? byType.all({ ...range, types: list })
-        : byDeviceAndType.all({ ...range, types: list, deviceId })
+        ? byType({ ...range, types: list })
+        : byDeviceAndType({ ...range, types: list, deviceId })
     return rows.map(toEvent)
   }
 

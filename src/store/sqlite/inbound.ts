@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import { journal } from './schema.ts'
-import { param, type Db, upTo } from './statements.ts'
+import { directAll, directWrite, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
 /** Rows that one transaction of `prune` deletes: it must not hold up the event loop. */
@@ -16,26 +16,37 @@ const pruneBatchRows = 2_000
 
 const createJournal = (db: Db) => {
   const isPending = and(eq(journal.deviceId, param('deviceId')), sql`promoted_at is null`)
-  const selectComplete = db
-    .select({ stanzaKey: journal.stanzaKey, parts: journal.parts })
-    .from(journal)
-    .where(isPending)
-    .groupBy(journal.stanzaKey, journal.parts)
-    .having(sql`count(distinct ${journal.part}) = ${journal.parts}`)
-    .orderBy(asc(sql`min(${journal.seq})`))
-    .limit(upTo('limit'))
-    .prepare()
-  const selectParts = db
-    .select()
-    .from(journal)
-    .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey')), eq(journal.parts, param('parts'))))
-    .orderBy(asc(journal.part), desc(journal.seq))
-    .prepare()
-  const promote = db
-    .update(journal)
-    .set({ promotedAt: sql`${param('now')}` })
-    .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey'))))
-    .prepare()
+  const key = { stanzaKey: journal.stanzaKey, parts: journal.parts }
+  const selectComplete = directAll(
+    db,
+    key,
+    db
+      .select(key)
+      .from(journal)
+      .where(isPending)
+      .groupBy(journal.stanzaKey, journal.parts)
+      .having(sql`count(distinct ${journal.part}) = ${journal.parts}`)
+      .orderBy(asc(sql`min(${journal.seq})`))
+      .limit(upTo('limit')),
+  )
+  const { part, journaledAt, stanza: stanzaText, plaintext } = journal
+  const partColumns = { part, journaledAt, stanza: stanzaText, plaintext }
+  const selectParts = directAll(
+    db,
+    partColumns,
+    db
+      .select(partColumns)
+      .from(journal)
+      .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey')), eq(journal.parts, param('parts'))))
+      .orderBy(asc(journal.part), desc(journal.seq)),
+  )
+  const promote = directWrite(
+    db,
+    db
+      .update(journal)
+      .set({ promotedAt: sql`${param('now')}` })
+      .where(and(isPending, eq(journal.stanzaKey, param('stanzaKey')))),
+  )
   const old = db
     .select({ seq: journal.seq })
     .from(journal)
@@ -51,7 +62,7 @@ const createJournal = (db: Db) => {
 
   /** A part that came again, because its sender tried again, counts as it came last. */
   const stanza = (deviceId: string, stanzaKey: string, parts: number): JournaledStanza | undefined => {
-    const rows = selectParts.all({ deviceId, stanzaKey, parts })
+    const rows = selectParts({ deviceId, stanzaKey, parts })
     const newest = rows.filter((row, at) => row.part !== rows[at - 1]?.part)
     const first = newest[0]
     if (first === undefined) return undefined
@@ -65,11 +76,11 @@ const createJournal = (db: Db) => {
 
   return {
     pending: (deviceId: string, limit: number): readonly JournaledStanza[] =>
-      selectComplete
-        .all({ deviceId, limit })
-        .flatMap(({ stanzaKey, parts }) => stanza(deviceId, stanzaKey, parts) ?? []),
+      selectComplete({ deviceId, limit }).flatMap(
+        ({ stanzaKey, parts }) => stanza(deviceId, stanzaKey, parts) ?? [],
+      ),
     promote: (deviceId: string, stanzaKey: string, now: number): void => {
-      promote.run({ deviceId, stanzaKey, now })
+      promote({ deviceId, stanzaKey, now })
     },
     prune: (deviceId: string, before: number): number => remove.run({ deviceId, before }).changes,
   }

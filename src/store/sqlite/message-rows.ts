@@ -5,7 +5,7 @@ import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
 import type { NewMessage } from '../store.ts'
 import { messages } from './schema.ts'
-import { assign, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
+import { assign, directAll, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
 
 type FullRow = typeof messages.$inferSelect
 export type MessageRow = Omit<FullRow, 'content'>
@@ -81,17 +81,20 @@ export const createMessageQueries = (db: Db) => {
       .from(messages)
       .where(eq(messages.id, param('id'))),
   )
-  const selectByWhatsappId = db
-    .select(messageColumns)
-    .from(messages)
-    .where(
-      and(
-        eq(messages.deviceId, param('deviceId')),
-        eq(messages.whatsappId, param('whatsappId')),
-        sql`id <> whatsapp_id`,
+  const selectByWhatsappId = directAll(
+    db,
+    messageColumns,
+    db
+      .select(messageColumns)
+      .from(messages)
+      .where(
+        and(
+          eq(messages.deviceId, param('deviceId')),
+          eq(messages.whatsappId, param('whatsappId')),
+          sql`id <> whatsapp_id`,
+        ),
       ),
-    )
-    .prepare()
+  )
   const insert = directWrite(db, db.insert(messages).values(everyColumn(messages)))
   const update = directWrite(
     db,
@@ -137,7 +140,7 @@ export const createMessageQueries = (db: Db) => {
     /** A WhatsApp id is unique only together with chat and sender: mostly one row, sometimes more. */
     byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] => {
       const accepted = get(whatsappId)
-      const others = selectByWhatsappId.all({ deviceId, whatsappId }).map(toMessage)
+      const others = selectByWhatsappId({ deviceId, whatsappId }).map(toMessage)
       return accepted?.deviceId === deviceId && accepted.whatsappId === whatsappId
         ? [accepted, ...others]
         : others

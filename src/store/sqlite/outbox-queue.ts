@@ -9,7 +9,7 @@ import type { Message, MessageFailure } from '../../domain/message.ts'
 import { dueAheadMaxMs, type OutboxState } from '../../domain/outbox.ts'
 import { messageColumns, toMessage } from './message-rows.ts'
 import { messages, outbox } from './schema.ts'
-import { assign, directGet, directWrite, everyColumn, param, type Db, upTo } from './statements.ts'
+import { assign, directAll, directGet, directWrite, everyColumn, param, type Db, upTo } from './statements.ts'
 
 export type OutboxRow = typeof outbox.$inferSelect
 
@@ -21,30 +21,34 @@ export const createOutboxQueue = (db: Db) => {
   const isSending = sql`${outbox.state} = 'sending'`
 
   const insert = directWrite(db, db.insert(outbox).values(everyColumn(outbox)))
-  const select = db.select().from(outbox).where(ofMessage).prepare()
+  const columns = getTableColumns(outbox)
+  const select = directGet(db, columns, db.select(columns).from(outbox).where(ofMessage))
   const selectByKey = db
     .select({ messageId: outbox.messageId, requestHash: outbox.requestHash })
     .from(outbox)
     .where(and(ofDevice, eq(outbox.idempotencyKey, param('idempotencyKey'))))
     .prepare()
-  const selectDue = db
-    .select({ message: messageColumns, content: messages.content, row: getTableColumns(outbox) })
-    .from(outbox)
-    .innerJoin(messages, eq(messages.id, outbox.messageId))
-    .where(and(ofDevice, gt(outbox.dueAt, param('from')), lte(outbox.dueAt, param('until'))))
-    .orderBy(asc(outbox.dueAt), asc(outbox.seq))
-    .limit(upTo('limit'))
-    .prepare()
-  const selectInFlight = db.select({ one: sql`1` }).from(outbox).where(and(ofChat, isSending)).prepare()
+  const dueColumns = { message: messageColumns, content: messages.content, row: columns }
+  const selectDue = directAll(
+    db,
+    dueColumns,
+    db
+      .select(dueColumns)
+      .from(outbox)
+      .innerJoin(messages, eq(messages.id, outbox.messageId))
+      .where(and(ofDevice, gt(outbox.dueAt, param('from')), lte(outbox.dueAt, param('until'))))
+      .orderBy(asc(outbox.dueAt), asc(outbox.seq))
+      .limit(upTo('limit')),
+  )
   const one = { one: sql`1` }
+  const selectInFlight = directGet(db, one, db.select(one).from(outbox).where(and(ofChat, isSending)))
   const selectOpen = directGet(db, one, db.select(one).from(outbox).where(and(ofChat, isOpen)).limit(upTo(1)))
-  const selectOldest = db
-    .select({ seq: outbox.seq, messageId: outbox.messageId, dueAt: outbox.dueAt })
-    .from(outbox)
-    .where(and(ofChat, isOpen))
-    .orderBy(asc(outbox.seq))
-    .limit(upTo(1))
-    .prepare()
+  const place = { seq: outbox.seq, messageId: outbox.messageId, dueAt: outbox.dueAt }
+  const selectOldest = directGet(
+    db,
+    place,
+    db.select(place).from(outbox).where(and(ofChat, isOpen)).orderBy(asc(outbox.seq)).limit(upTo(1)),
+  )
   const selectLost = db
     .select()
     .from(outbox)
@@ -58,35 +62,43 @@ export const createOutboxQueue = (db: Db) => {
     .orderBy(asc(outbox.chat), asc(outbox.seq))
     .limit(upTo('limit'))
     .prepare()
-  const selectNextDue = db
-    .select({ dueAt: min(outbox.dueAt) })
-    .from(outbox)
-    .where(and(ofDevice, isNotNull(outbox.dueAt)))
-    .prepare()
-  const update = db
-    .update(outbox)
-    .set(
-      assign(
-        outbox,
-        'chat',
-        'state',
-        'dueAt',
-        'owner',
-        'epoch',
-        'attempts',
-        'retriedAt',
-        'errorCode',
-        'errorDetail',
-        'updatedAt',
-      ),
-    )
-    .where(ofMessage)
-    .prepare()
-  const setDue = db
-    .update(outbox)
-    .set(assign(outbox, 'dueAt'))
-    .where(eq(outbox.seq, param('seq')))
-    .prepare()
+  const earliest = { dueAt: min(outbox.dueAt) }
+  const selectNextDue = directGet(
+    db,
+    earliest,
+    db
+      .select(earliest)
+      .from(outbox)
+      .where(and(ofDevice, isNotNull(outbox.dueAt))),
+  )
+  const update = directWrite(
+    db,
+    db
+      .update(outbox)
+      .set(
+        assign(
+          outbox,
+          'chat',
+          'state',
+          'dueAt',
+          'owner',
+          'epoch',
+          'attempts',
+          'retriedAt',
+          'errorCode',
+          'errorDetail',
+          'updatedAt',
+        ),
+      )
+      .where(ofMessage),
+  )
+  const setDue = directWrite(
+    db,
+    db
+      .update(outbox)
+      .set(assign(outbox, 'dueAt'))
+      .where(eq(outbox.seq, param('seq'))),
+  )
   const clearDue = db.update(outbox).set({ dueAt: null }).where(and(ofChat, isOpen)).prepare()
   const moveQueued = db
     .update(outbox)
@@ -100,13 +112,13 @@ export const createOutboxQueue = (db: Db) => {
     .prepare()
 
   const isInFlight = (deviceId: string, chat: string): boolean =>
-    selectInFlight.get({ deviceId, chat }) !== undefined
+    selectInFlight({ deviceId, chat }) !== undefined
 
   /** Gives the turn to the oldest open message of a chat, unless one is in flight or has the turn already. */
   const giveTurn = (deviceId: string, chat: string, dueAt: number): void => {
     if (isInFlight(deviceId, chat)) return
-    const oldest = selectOldest.get({ deviceId, chat })
-    if (oldest !== undefined && oldest.dueAt === null) setDue.run({ seq: oldest.seq, dueAt })
+    const oldest = selectOldest({ deviceId, chat })
+    if (oldest !== undefined && oldest.dueAt === null) setDue({ seq: oldest.seq, dueAt })
   }
 
   /** A message leaves the state `sending`, or is settled from elsewhere. */
@@ -117,7 +129,7 @@ export const createOutboxQueue = (db: Db) => {
     now: number,
     { attempts, retriedAt }: Pick<OutboxRow, 'attempts' | 'retriedAt'> = row,
   ): void => {
-    update.run({
+    update({
       messageId: row.messageId,
       chat,
       state: next.state,
@@ -136,12 +148,12 @@ export const createOutboxQueue = (db: Db) => {
   const lineUp = ({ deviceId, messageId }: OutboxRow, chat: string, dueAt: number, now: number): void => {
     if (isInFlight(deviceId, chat)) return
     clearDue.run({ deviceId, chat })
-    const oldest = selectOldest.get({ deviceId, chat })
+    const oldest = selectOldest({ deviceId, chat })
     giveTurn(deviceId, chat, oldest?.messageId === messageId ? dueAt : now)
   }
 
   return {
-    get: (messageId: string): OutboxRow | undefined => select.get({ messageId }),
+    get: (messageId: string): OutboxRow | undefined => select({ messageId }),
 
     byKey: (deviceId: string, idempotencyKey: string) => selectByKey.get({ deviceId, idempotencyKey }),
 
@@ -168,16 +180,16 @@ export const createOutboxQueue = (db: Db) => {
 
     /** The messages that may be claimed, longest due first. */
     due: (deviceId: string, now: number, limit: number) => {
-      const due = selectDue.all({ deviceId, from: Number.MIN_SAFE_INTEGER, until: now, limit })
+      const due = selectDue({ deviceId, from: Number.MIN_SAFE_INTEGER, until: now, limit })
       if (due.length < limit) {
         const range = { from: now + dueAheadMaxMs, until: Number.MAX_SAFE_INTEGER }
-        due.push(...selectDue.all({ deviceId, ...range, limit: limit - due.length }))
+        due.push(...selectDue({ deviceId, ...range, limit: limit - due.length }))
       }
       return due.map(({ message, content, row }) => ({ message: toMessage(message), content, row }))
     },
 
     take: (row: OutboxRow, attempts: number, { owner, epoch }: Lease, now: number): void => {
-      update.run({
+      update({
         messageId: row.messageId,
         chat: row.chat,
         state: 'sending',
@@ -196,7 +208,7 @@ export const createOutboxQueue = (db: Db) => {
     lost: (deviceId: string, { owner, epoch }: Lease): readonly OutboxRow[] =>
       selectLost.all({ deviceId, owner, epoch }),
 
-    nextDue: (deviceId: string): number | null => selectNextDue.get({ deviceId })?.dueAt ?? null,
+    nextDue: (deviceId: string): number | null => selectNextDue({ deviceId })?.dueAt ?? null,
 
     /** Messages that are not settled, chat by chat in the order of acceptance. */
     open: (deviceId: string, limit: number): readonly OutboxRow[] => selectOpenRows.all({ deviceId, limit }),
@@ -232,8 +244,8 @@ export const createOutboxQueue = (db: Db) => {
 
     /** Whose turn it is in a chat need not wait any longer. */
     hasten: ({ deviceId, chat }: OutboxRow, now: number): void => {
-      const oldest = selectOldest.get({ deviceId, chat })
-      if (typeof oldest?.dueAt === 'number' && oldest.dueAt > now) setDue.run({ seq: oldest.seq, dueAt: now })
+      const oldest = selectOldest({ deviceId, chat })
+      if (typeof oldest?.dueAt === 'number' && oldest.dueAt > now) setDue({ seq: oldest.seq, dueAt: now })
     },
 
     /** Two addresses have turned out to be one chat: their messages become one line, in the order of acceptance. */

@@ -85,7 +85,33 @@ export const directWrite = (db: Db, query: Query): ((values: Values) => void) =>
   return (values) => void statement.run(ordered(values))
 }
 
-/** The same for a select of one row; `columns` are those that were given to `select`. They must need no decoding. */
+const isGroup = (value: unknown): value is Values =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** Makes the object that Drizzle would of a row: its columns are in the order of those that were selected. */
+const readerOf = (columns: Values): ((row: readonly unknown[]) => unknown) => {
+  const names = Object.keys(columns)
+  const groups = Object.values(columns).map((column) => (isGroup(column) ? Object.keys(column) : undefined))
+  return (row) => {
+    const members: Record<string, unknown> = {}
+    let at = 0
+    for (const [index, name] of names.entries()) {
+      const group = groups[index]
+      if (group === undefined) members[name] = row[at++]
+      else {
+        const inner: Record<string, unknown> = {}
+        for (const member of group) inner[member] = row[at++]
+        members[name] = inner
+      }
+    }
+    return members
+  }
+}
+
+/**
+ * The same for a select of one row; `columns` are those that were given to `select`, or groups of them. They must need no
+ * decoding.
+ */
 export const directGet = <Row>(
   db: Db,
   columns: Values,
@@ -93,12 +119,21 @@ export const directGet = <Row>(
 ): ((values: Values) => Row) => {
   const { statement, ordered } = compile(db, query)
   statement.raw(true)
-  const names = Object.keys(columns)
+  const read = readerOf(columns)
   return (values) => {
     const row = statement.get(ordered(values))
-    if (row === undefined) return undefined as Row
-    const members: Record<string, unknown> = {}
-    for (let at = 0; at < names.length; at += 1) members[names[at] ?? ''] = row[at]
-    return members as Row
+    return (row === undefined ? undefined : read(row)) as Row
   }
+}
+
+/** The same for all rows of a select. */
+export const directAll = <Row>(
+  db: Db,
+  columns: Values,
+  query: Query & { all(): Row[] },
+): ((values: Values) => Row[]) => {
+  const { statement, ordered } = compile(db, query)
+  statement.raw(true)
+  const read = readerOf(columns)
+  return (values) => statement.all(ordered(values)).map(read) as Row[]
 }
