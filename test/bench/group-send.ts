@@ -14,17 +14,25 @@ import { createPhones, switchPhones } from './group-world.ts'
 const sizes = [20, 200]
 const batches = 3
 /** The stock clients are so much slower that as many would take minutes. */
-const messagesOf = { gateway: 100, stock: 25 }
+const countOf = ({ name }: Party): number => (name === 'gateway' ? 200 : 30)
 /** First messages to members that were never met, each to a group of others. */
 const strangers: Readonly<Record<number, number>> = { 20: 3, 200: 2 }
 const atLeast = 5
+/** Groups that are written to at the same time, one message in flight each: within a group the gateway keeps the order. */
+const groupsAtOnce = 10
 
-const measure = async (clients: Clients, party: Party, to: string, count: number): Promise<Batch> => {
+/** So many messages to each of the groups. */
+const measure = async (
+  clients: Clients,
+  party: Party,
+  groups: readonly string[],
+  count: number,
+): Promise<Batch> => {
   const [account = ''] = party.accounts
   const { value, cpuMs } = await withCpu(clients.world, party.processes, () =>
-    party.send([{ account, to, count, inFlight: 1 }]),
+    party.send(groups.map((to) => ({ account, to, count, inFlight: 1 }))),
   )
-  return { messages: count, ...value, cpuMs }
+  return { messages: value.latenciesMs.length, ...value, cpuMs }
 }
 
 /** With all phones off. */
@@ -117,26 +125,40 @@ const run = async ({ quick, print }: BenchmarkRun): Promise<readonly Figure[]> =
       const [warm] = await createPhones(world, `1557${size}`, 1)
       for (const party of clients.parties) {
         const group = await world.createGroup(party.accounts[0] ?? '', [warm ?? ''])
-        await measure(clients, party, group, 3)
+        await measure(clients, party, [group], 3)
       }
       const cold = await inQuiet(clients, phones, () =>
-        byParty(clients, rounds, (party, round) => measure(clients, party, groupOf(party, round), 1)),
+        byParty(clients, rounds, (party, round) => measure(clients, party, [groupOf(party, round)], 1)),
       )
       tell(`first message, ${size} strangers`, cold)
       const later = await inQuiet(clients, phones, () =>
         byParty(clients, quick ? 1 : batches, (party) =>
-          measure(
-            clients,
-            party,
-            groupOf(party, 0),
-            party.name === 'gateway' ? messagesOf.gateway : messagesOf.stock,
-          ),
+          measure(clients, party, [groupOf(party, 0)], countOf(party)),
         ),
       )
       tell(`later messages, ${size} members`, later)
+      const many = new Map<Party, string[]>()
+      for (const party of clients.parties) {
+        const members = phones.filter((phone) =>
+          phone.startsWith(`1556${size}${clients.parties.indexOf(party)}0`),
+        )
+        const made = Array.from({ length: groupsAtOnce }, () =>
+          world.createGroup(party.accounts[0] ?? '', members),
+        )
+        many.set(party, await Promise.all(made))
+      }
+      const atOnce = await inQuiet(clients, phones, async () => {
+        for (const party of clients.parties) await measure(clients, party, many.get(party) ?? [], 1)
+        return byParty(clients, quick ? 1 : batches, (party) =>
+          measure(clients, party, many.get(party) ?? [], countOf(party) / groupsAtOnce),
+        )
+      })
+      const title = `${size} members, later messages to ${groupsAtOnce} groups at once`
+      tell(title, atOnce)
       const aim = { aim: { of: 'ratio', at: 'least', limit: atLeast } } as const
       figures.push(
         ...compare(`${size} members, later messages`, later, aim),
+        ...compare(title, atOnce, aim),
         ...compare(`${size} members, first message to strangers`, cold, {}),
       )
     }
