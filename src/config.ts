@@ -1,5 +1,4 @@
 import path from 'node:path'
-import { z } from 'zod'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
 import { isLoopback } from './runtime/loopback.ts'
 
@@ -21,57 +20,93 @@ const reserveMbMax = 1_000_000
 const bytesPerMb = 1024 * 1024
 const noiseKeyBytes = 32
 
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+/** By hand: zod would be 4 MB of a connector, which needs it for nothing else. */
+type Read<Value> = { readonly value: Value } | { readonly problem: string }
+type Parse<Value> = (text: string) => Read<Value>
+/** Reads a variable, undefined when it is not set. */
+type Setting<Value> = (text: string | undefined) => Read<Value>
 
-const serverUrl = z.string().superRefine((text, context) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be a ws:// or wss:// URL, such as ws://127.0.0.1:3100/ws/chat',
-    })
-  } else if (!isLoopback(url.hostname)) {
-    context.addIssue({
-      code: 'custom',
-      message:
-        'only a loopback address (127.0.0.1, localhost, ::1) may stand in for WhatsApp: whoever runs that server reads all messages',
-    })
+const optional =
+  <Value>(parse: Parse<Value>): Setting<Value | undefined> =>
+  (text) =>
+    text === undefined ? { value: undefined } : parse(text)
+
+const withDefault =
+  <Value>(fallback: Value, parse: Parse<Value>): Setting<Value> =>
+  (text) =>
+    text === undefined ? { value: fallback } : parse(text)
+
+const anyText: Parse<string> = (value) => ({ value })
+
+const textLike =
+  (pattern: RegExp, problem: string): Parse<string> =>
+  (value) =>
+    pattern.test(value) ? { value } : { problem }
+
+const wholeNumber =
+  (min: number, max: number): Parse<number> =>
+  (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max
+      ? { value }
+      : { problem: `must be a whole number from ${min} to ${max}` }
   }
-})
 
-const schema = z.object({
-  HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: wholeNumber(0, portMax).default(3000),
-  DATA_DIR: z.string().min(1).default('./data'),
-  DISK_RESERVE_MB: wholeNumber(0, reserveMbMax).default(64),
-  SANDBOX_PORT: wholeNumber(0, portMax).default(3100),
-  SANDBOX_SEED: z.string().min(1).optional(),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'must be debug, info, warn or error').default('info'),
-  LOG_FORMAT: z.enum(['pretty', 'json'], 'must be pretty or json').optional(),
-  SEND_WAIT_MS: wholeNumber(0, waitMsMax).default(15_000),
-  PAIRING_TIMEOUT_MS: wholeNumber(1_000, pairingMsMax).default(600_000),
-  WHATSAPP_URL: serverUrl.optional(),
-  WHATSAPP_NOISE_ROOT_KEY: z
-    .string()
-    .regex(
+const oneOf =
+  <Word extends string>(words: readonly Word[]): Parse<Word> =>
+  (text) => {
+    const value = words.find((word) => word === text)
+    return value === undefined
+      ? { problem: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}` }
+      : { value }
+  }
+
+const serverUrl: Parse<string> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
+    return { problem: 'must be a ws:// or wss:// URL, such as ws://127.0.0.1:3100/ws/chat' }
+  }
+  if (isLoopback(url.hostname)) return { value }
+  return {
+    problem:
+      'only a loopback address (127.0.0.1, localhost, ::1) may stand in for WhatsApp: whoever runs that server reads all messages',
+  }
+}
+
+const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+const logFormats: readonly LogFormat[] = ['pretty', 'json']
+
+const settings = {
+  HOST: withDefault('127.0.0.1', anyText),
+  PORT: withDefault(3000, wholeNumber(0, portMax)),
+  DATA_DIR: withDefault('./data', anyText),
+  DISK_RESERVE_MB: withDefault(64, wholeNumber(0, reserveMbMax)),
+  SANDBOX_PORT: withDefault(3100, wholeNumber(0, portMax)),
+  SANDBOX_SEED: optional(anyText),
+  LOG_LEVEL: withDefault('info', oneOf(logLevels)),
+  LOG_FORMAT: optional(oneOf(logFormats)),
+  SEND_WAIT_MS: withDefault(15_000, wholeNumber(0, waitMsMax)),
+  PAIRING_TIMEOUT_MS: withDefault(600_000, wholeNumber(1_000, pairingMsMax)),
+  WHATSAPP_URL: optional(serverUrl),
+  WHATSAPP_NOISE_ROOT_KEY: optional(
+    textLike(
       new RegExp(`^[0-9a-fA-F]{${noiseKeyBytes * 2}}$`),
       `must be ${noiseKeyBytes} bytes in hex (${noiseKeyBytes * 2} digits)`,
-    )
-    .optional(),
-  WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
-  WHATSAPP_VERSION: z
-    .string()
-    .regex(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')
-    .optional(),
-  WHATSAPP_QR_TIMEOUT_MS: wholeNumber(500, waitMsMax).optional(),
-  WHATSAPP_KEEPALIVE_MS: wholeNumber(500, waitMsMax).default(30_000),
-  WHATSAPP_LOGINS_MAX: wholeNumber(1, loginsMaxMax).default(8),
-})
+    ),
+  ),
+  WHATSAPP_MEDIA_CA: optional(anyText),
+  WHATSAPP_VERSION: optional(textLike(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')),
+  WHATSAPP_QR_TIMEOUT_MS: optional(wholeNumber(500, waitMsMax)),
+  WHATSAPP_KEEPALIVE_MS: withDefault(30_000, wholeNumber(500, waitMsMax)),
+  WHATSAPP_LOGINS_MAX: withDefault(8, wholeNumber(1, loginsMaxMax)),
+} satisfies Readonly<Record<string, Setting<unknown>>>
+
+type SettingName = keyof typeof settings
+type Values = {
+  readonly [Name in SettingName]: ReturnType<(typeof settings)[Name]> extends Read<infer Value>
+    ? Value
+    : never
+}
 
 /** All settings of a process, read once. */
 export interface Config {
@@ -101,7 +136,7 @@ export interface Config {
 }
 
 /** The names of all variables, for the documents and their test. */
-export const settingNames: readonly string[] = Object.keys(schema.shape)
+export const settingNames: readonly string[] = Object.keys(settings)
 
 const parseVersion = (text: string | undefined): readonly [number, number, number] | undefined => {
   if (text === undefined) return undefined
@@ -131,13 +166,16 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
   const given = Object.fromEntries(
     settingNames.map((name) => [name, env[name] === '' ? undefined : env[name]]),
   )
-  const parsed = schema.safeParse(given)
-  const problems = [
-    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
-    ...strayTrust(given),
-  ]
-  if (!parsed.success || problems.length > 0) throw new UsageError(problems)
-  const { data } = parsed
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, read] of Object.entries(settings)) {
+    const result = read(given[name])
+    if ('problem' in result) problems.push(`${name} ${result.problem}`)
+    else values[name] = result.value
+  }
+  problems.push(...strayTrust(given))
+  if (problems.length > 0) throw new UsageError(problems)
+  const data = values as Values
   return Object.freeze({
     host: data.HOST,
     port: data.PORT,

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { pino, type Logger } from 'pino'
-import pretty from 'pino-pretty'
+import type pinoPretty from 'pino-pretty'
 import { systemClock } from './runtime/clock.ts'
 import type { Log, LogFormat, LogLevel } from './runtime/log.ts'
 import { limitRepeats, repeatLimits } from './runtime/quiet-log.ts'
@@ -42,6 +43,9 @@ const redact = (fields: Fields): Record<string, unknown> => {
   }
   return shown
 }
+
+/** Loaded for people only: a megabyte that a service with lines for machines has no use for. */
+const loadPretty = (): typeof pinoPretty => createRequire(import.meta.url)('pino-pretty') as typeof pinoPretty
 
 const stdoutFd = 1
 const readerPauseMs = 10
@@ -128,7 +132,7 @@ export const createLog = (options: {
     const output = createOutput()
     return limitRepeats(wrap(pino(base, output), output.flush), systemClock, repeatLimits)
   }
-  const stream = pretty({
+  const stream = loadPretty()({
     colorize: process.stdout.isTTY,
     ignore: 'pid,process,device',
     singleLine: true,

@@ -165,8 +165,6 @@ describe('a setting', () => {
     ])
   })
 
-  // A defect of src/config.ts: zod ends at a word that it does not know, before it compares the variables with each
-  // other. Once that is mended, this test says so by failing: then take `.fails` away.
   it('that is an unknown word does not hide a key and a CA without a server', () => {
     expect(named({ LOG_LEVEL: 'loud', WHATSAPP_NOISE_ROOT_KEY: key, WHATSAPP_MEDIA_CA: 'ca.pem' })).toEqual([
       'LOG_LEVEL',
