@@ -2,7 +2,12 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
+import { importsForLoads, lazyTypes, plainHttp, requiredTypes, wasmInFiles } from './packages.js'
+
+/** WAProto of Baileys, which is as long as all the rest. */
+const waProto = /[\\/]baileys[\\/]WAProto[\\/]index\.js$/
+const typesFile = 'whatsapp-types.cjs'
 
 const [root = '', outdir = ''] = process.argv.slice(2)
 
@@ -15,7 +20,7 @@ const ownPlaces = {
       const source = await readFile(file, 'utf8')
       return {
         loader: 'ts',
-        contents: source
+        contents: importsForLoads(source)
           .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(file).href))
           .replaceAll('import.meta.dirname', JSON.stringify(path.dirname(file))),
       }
@@ -23,31 +28,76 @@ const ownPlaces = {
   },
 }
 
-await build({
+const lazyProto = {
+  name: 'lazy-proto',
+  setup({ onLoad }) {
+    onLoad({ filter: waProto }, async ({ path: file }) => ({
+      contents: lazyTypes(await readFile(file, 'utf8')),
+    }))
+  },
+}
+
+const common = {
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
   outdir,
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: `node${process.versions.node}`,
-  // Names stay: errors are told apart by them.
-  minifyWhitespace: true,
-  minifySyntax: true,
   legalComments: 'none',
   logLevel: 'error',
-  // Native code, WebAssembly, and what Baileys may find or not.
-  external: [
-    'better-sqlite3',
-    'whatsapp-rust-bridge',
-    'pino-pretty',
-    'sharp',
-    'jimp',
-    'link-preview-js',
-    'audio-decode',
-  ],
-  plugins: [ownPlaces],
+}
+
+/** Half as long without its names, which are in no stack trace that anybody needs. */
+const buildTypes = (file) =>
+  build({
+    ...common,
+    entryPoints: { [path.parse(typesFile).name]: file },
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    plugins: [lazyProto],
+    minify: true,
+  })
+
+const leanPackages = {
+  name: 'lean-packages',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /whatsapp-types\.cjs$/ }, () => ({ path: `./${typesFile}`, external: true }))
+    onLoad({ filter: waProto }, async ({ path: file }) => {
+      await buildTypes(file)
+      return { contents: requiredTypes(typesFile) }
+    })
+    /** @type {string[]} */
+    const wasmTexts = []
+    onLoad({ filter: /[\\/]whatsapp-rust-bridge[\\/]dist[\\/]index\.js$/ }, async ({ path: file }) => {
+      const { code, texts } = wasmInFiles(await readFile(file, 'utf8'))
+      wasmTexts.push(...texts)
+      return { contents: code }
+    })
+    onResolve({ filter: /^wasm-text:/ }, ({ path: name }) => ({ path: name, namespace: 'wasm-text' }))
+    onLoad({ filter: /.*/, namespace: 'wasm-text' }, ({ path: name }) => ({
+      contents: wasmTexts[Number(name.split(':')[1])],
+      loader: 'file',
+    }))
+    onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'http', namespace: 'plain-http' }))
+    onLoad({ filter: /.*/, namespace: 'plain-http' }, () => ({ contents: plainHttp }))
+    // For what stands in comments only, beyond ASCII, a source would take two bytes a character.
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/ }, async ({ path: file }) => {
+      const source = await readFile(file, 'utf8')
+      return { contents: (await transform(source, { minifyWhitespace: true })).code }
+    })
+  },
+}
+
+await build({
+  ...common,
+  entryPoints: ['src/main.ts'],
+  format: 'esm',
+  splitting: true,
+  plugins: [ownPlaces, leanPackages],
+  // Native code, and what Baileys may find or not.
+  external: ['better-sqlite3', 'pino-pretty', 'sharp', 'jimp', 'link-preview-js', 'audio-decode'],
+  // No more than this: a stack trace of the bundle must say something, and errors are told apart by their names.
+  minifySyntax: true,
   banner: {
     js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
   },

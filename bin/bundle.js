@@ -15,6 +15,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const buildFile = fileURLToPath(new URL('build.js', import.meta.url))
+const packagesFile = fileURLToPath(new URL('packages.js', import.meta.url))
 const buildTimeoutMs = 60_000
 /** The newest ones: a process that runs may still load a part of an older one. */
 const bundlesKept = 3
@@ -28,7 +29,7 @@ const fingerprint = (root) => {
     const file = path.join(root, 'src', name)
     if (/\.[jt]s$/.test(name) && statSync(file).isFile()) add(file)
   }
-  for (const file of [path.join(root, 'node_modules/.package-lock.json'), buildFile])
+  for (const file of [path.join(root, 'node_modules/.package-lock.json'), buildFile, packagesFile])
     if (existsSync(file)) add(file)
   return hash.digest('hex').slice(0, 16)
 }
@@ -40,35 +41,45 @@ const removeOld = (cache) => {
   for (const { folder } of bundles.slice(bundlesKept)) rmSync(folder, { recursive: true, force: true })
 }
 
+/** The line that says most, of what a build has written. */
+const whyFailed = ({ error, signal, stderr }) =>
+  error?.message ??
+  stderr
+    .split('\n')
+    .find((line) => /\berror\b/i.test(line))
+    ?.trim() ??
+  `the build ended by ${signal ?? 'itself'}`
+
 /**
- * The URL of the bundle's main file; undefined when there is none and none can be made: without esbuild, or where
- * node_modules cannot be written.
+ * The URL of the bundle's main file, or why there is none and none can be made: without esbuild, or where node_modules
+ * cannot be written.
  *
  * @param {string} root the folder of package.json
- * @returns {URL | undefined}
+ * @returns {{ readonly main: URL } | { readonly why: string }}
  */
 export const bundleOf = (root) => {
   const cache = path.join(root, 'node_modules/.cache/whatsapp-api-gateway')
   try {
     const folder = path.join(cache, fingerprint(root))
     const main = pathToFileURL(path.join(folder, 'main.js'))
-    if (existsSync(main)) return main
+    if (existsSync(main)) return { main }
     mkdirSync(cache, { recursive: true })
     const made = mkdtempSync(path.join(cache, 'new-'))
     // In a process of its own, so that nothing of it stays in the memory of this one.
-    const { status } = spawnSync(process.execPath, [buildFile, root, made], {
+    const build = spawnSync(process.execPath, [buildFile, root, made], {
       timeout: buildTimeoutMs,
-      stdio: 'ignore',
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
     })
     try {
-      if (status === 0) renameSync(made, folder)
+      if (build.status === 0) renameSync(made, folder)
     } catch {
       // Another process was first.
     }
     rmSync(made, { recursive: true, force: true })
     removeOld(cache)
-    return existsSync(main) ? main : undefined
-  } catch {
-    return undefined
+    return existsSync(main) ? { main } : { why: whyFailed(build) }
+  } catch (error) {
+    return { why: error instanceof Error ? error.message : String(error) }
   }
 }

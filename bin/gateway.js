@@ -7,4 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { bundleOf } from './bundle.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-await import(bundleOf(root)?.href ?? new URL('../src/main.ts', import.meta.url).href)
+const bundle = bundleOf(root)
+if ('why' in bundle)
+  process.stderr.write(
+    `warning: there is no bundle, so the sources run, which takes longer to start and more memory: ${bundle.why}\n`,
+  )
+await import('main' in bundle ? bundle.main.href : new URL('../src/main.ts', import.meta.url).href)

@@ -100,7 +100,7 @@ const run = async (
 ): Promise<void> => {
   const config: Config = readConfig()
   const log = createLog({ level: config.logLevel, format: config.logFormat, name: command })
-  // Each command loads what it needs and no more: Baileys alone is 60 MB.
+  // Each command loads what it needs and no more: Baileys alone is tens of MB.
   switch (command) {
     case 'serve': {
       const { startGateway } = await import('./commands/serve.ts')

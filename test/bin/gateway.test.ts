@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,12 +42,12 @@ const createProject = async ({ esbuild }: { readonly esbuild: boolean }) => {
         console.log(says, process.argv.slice(2).join(), import.meta.dirname, new Error().stack?.includes('.cache'))`,
       ),
     run: async (): Promise<string> => {
-      const { stdout } = await promisify(execFile)(process.execPath, [
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [
         path.join(root, 'bin/gateway.js'),
         'a',
         'b',
       ])
-      return stdout.trim()
+      return `${stdout}${stderr}`.trim()
     },
     bundles: async (): Promise<string[]> => readdir(cache).catch(() => []),
     cache,
@@ -69,20 +80,55 @@ test('several that start at once share the bundle', async () => {
   expect(await bundles()).toHaveLength(1)
 })
 
-test('without esbuild the sources run as they are', async () => {
+/** That the sources in the folder ran, and why no bundle did: of two lines, the second. */
+const ranWithout = (root: string, said: string): string => {
+  const [line, why = '', ...more] = said.split('\n')
+  expect({ line, more }).toEqual({ line: `one a,b ${path.join(root, 'src')} false`, more: [] })
+  expect(why).toMatch(/^warning: there is no bundle, so the sources run, /)
+  return why
+}
+
+test('without esbuild the sources run as they are, and a line says why', async () => {
   const { root, source, run, bundles } = await createProject({ esbuild: false })
   await source('one')
-  expect(await run()).toBe(`one a,b ${path.join(root, 'src')} false`)
+  expect(ranWithout(root, await run())).toContain("Cannot find package 'esbuild'")
   expect(await bundles()).toEqual([])
 })
 
-test('where no bundle can be written the sources run as they are', async () => {
+test('where the build fails the sources run as they are, and a line says why', async () => {
+  const { root, source, run, bundles } = await createProject({ esbuild: true })
+  await source('one')
+  await writeFile(path.join(root, 'src/more.ts'), "import('./missing.ts')")
+  await appendFile(path.join(root, 'src/main.ts'), "\nif (process.argv.length > 9) await import('./more.ts')")
+  expect(ranWithout(root, await run())).toContain('Could not resolve "./missing.ts"')
+  expect(await bundles()).toEqual([])
+})
+
+test('a stack trace of a bundle names the functions, and the lines of a file that people can read', async () => {
+  const { root, source, run } = await createProject({ esbuild: true })
+  await source('one')
+  await appendFile(
+    path.join(root, 'src/main.ts'),
+    `
+    /** Never in a bundle. */
+    const breaks = (): string | undefined => new Error('broken').stack
+    // Lines come between.
+    console.log(breaks())`,
+  )
+  const said = await run()
+  const [, file = '', line = ''] = /at breaks \(file:\/\/(.*\.cache.*):(\d+):\d+\)/.exec(said) ?? []
+  expect((await readFile(file, 'utf8')).split('\n')[Number(line) - 1]?.trim()).toMatch(
+    /^var breaks = \(\) => new Error/,
+  )
+})
+
+test('where no bundle can be written the sources run as they are, and a line says why', async () => {
   const { root, source, run, cache } = await createProject({ esbuild: true })
   await mkdir(path.dirname(cache))
   // A file stands where the folder would be: that stops a root user too.
   await writeFile(cache, '')
   await chmod(path.dirname(cache), 0o555)
   await source('one')
-  expect(await run()).toBe(`one a,b ${path.join(root, 'src')} false`)
+  expect(ranWithout(root, await run())).toContain('EEXIST')
   await chmod(path.dirname(cache), 0o755)
 })
