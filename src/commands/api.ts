@@ -1,11 +1,11 @@
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config.ts'
 import { createWatcher } from '../control/watch.ts'
 import { newWhatsappId } from '../control/whatsapp-id.ts'
 import { encodeText } from '../domain/content.ts'
 import { createApp } from '../http/app.ts'
-import { answerMalformed, answerUnreadable } from '../http/malformed.ts'
+import { answerUnreadable, createHttpServer } from '../http/malformed.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { newId } from '../runtime/ids.ts'
@@ -30,8 +30,7 @@ const listen = (
       hostname: host,
       errorHandler: (error) => answerUnreadable(error, requestId),
     })
-    const server = createServer((request, response) => void answer(request, response))
-    answerMalformed(server, requestId)
+    const server = createHttpServer((request, response) => void answer(request, response), requestId)
     server.listen(port, host, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why =

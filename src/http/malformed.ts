@@ -2,7 +2,7 @@
  * Answers requests that never reach the app: Node's HTTP parser refuses them, and by itself says so without a body. Its
  * codes are those of llhttp (`HPE_…`, node:http, `clientError`).
  */
-import type { Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { problemBody, problemKinds, type ProblemCode } from './problem.ts'
 
 const codes: Readonly<Record<string, ProblemCode>> = {
@@ -17,8 +17,33 @@ const details: Partial<Record<ProblemCode, string>> = {
   request_timeout: 'the request did not come to its end in time: send it again',
 }
 
-/** `requestId` makes an id for each. */
-export const answerMalformed = (server: Server, requestId: () => string): void => {
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A server that answers with a problem what never reaches `listener`. `requestId` makes an id for each. */
+export const createHttpServer = (listener: Listener, requestId: () => string): Server => {
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    code: ProblemCode,
+    detail: string,
+  ): void => {
+    const id = requestId()
+    const instance = (request.url ?? '/').replace(/[?#].*/s, '')
+    const body = JSON.stringify(problemBody(code, { detail, instance, requestId: id }))
+    response.writeHead(problemKinds[code].status, {
+      Connection: 'close',
+      'Content-Length': Buffer.byteLength(body),
+      'Content-Type': 'application/problem+json',
+      'X-Request-Id': id,
+    })
+    response.end(body)
+  }
+  // Node's own check (RFC 9112 section 3.2) answers without a body.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      refuse(request, response, 'malformed_request', 'a request of HTTP/1.1 needs the header Host')
+    } else listener(request, response)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
     const code = codes[error.code ?? ''] ?? 'malformed_request'
@@ -30,20 +55,15 @@ export const answerMalformed = (server: Server, requestId: () => string): void =
       `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     )
   })
-  server.on('checkExpectation', (request, response) => {
-    const code = 'expectation_failed'
-    const detail = 'of the header Expect, only 100-continue is understood: leave it out'
-    const id = requestId()
-    const instance = (request.url ?? '/').replace(/[?#].*/s, '')
-    const body = JSON.stringify(problemBody(code, { detail, instance, requestId: id }))
-    response.writeHead(problemKinds[code].status, {
-      Connection: 'close',
-      'Content-Length': Buffer.byteLength(body),
-      'Content-Type': 'application/problem+json',
-      'X-Request-Id': id,
-    })
-    response.end(body)
-  })
+  server.on('checkExpectation', (request, response) =>
+    refuse(
+      request,
+      response,
+      'expectation_failed',
+      'of the header Expect, only 100-continue is understood: leave it out',
+    ),
+  )
+  return server
 }
 
 /** Answers a request that is HTTP, and that no address can be read from (its Host, its path). */

@@ -1,10 +1,9 @@
 /** Requests that Node's parser refuses: they are answered like all others. */
-import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { once } from 'node:events'
 import { getRequestListener } from '@hono/node-server'
 import { expect, onTestFinished, test } from 'vitest'
-import { answerMalformed, answerUnreadable } from '../../src/http/malformed.ts'
+import { answerUnreadable, createHttpServer } from '../../src/http/malformed.ts'
 import { problemSchema } from '../../src/http/wire/problem.ts'
 
 const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => {
@@ -12,8 +11,10 @@ const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => 
     hostname: '127.0.0.1',
     errorHandler: (error) => answerUnreadable(error, () => 'req_1'),
   })
-  const server = createServer((request, response) => void answer(request, response))
-  answerMalformed(server, () => 'req_1')
+  const server = createHttpServer(
+    (request, response) => void answer(request, response),
+    () => 'req_1',
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
@@ -43,6 +44,7 @@ test.each([
     413,
     'body-too-large',
   ],
+  ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed-request'],
   [
     'a host that is none',
     'GET / HTTP/1.1\r\nHost: x y\r\nConnection: close\r\n\r\n',
