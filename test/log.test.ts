@@ -89,7 +89,7 @@ test('a line that tells of trouble is written at once, with all before it, thoug
 })
 
 test('an ordinary line is written within its turn of the event loop', async () => {
-  const killed = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1)`
+  const killed = `setImmediate(() => process.kill(process.pid, 'SIGKILL'))`
   expect(await written(`log.info({}, 'first'); ${killed}`).catch(({ stdout }) => stdout)).toMatch(
     /"first".*\n$/,
   )
