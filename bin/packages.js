@@ -69,6 +69,7 @@ export const wasmInFiles = (source) => {
   }
 }
 
+const loader = /^const load = createRequire\(import\.meta\.url\)$/m
 /** As in `export const { and, eq } = load('drizzle-orm') as typeof Orm`. */
 const loaded = /export const (\{[^}]*\}) = load\(\s*('[^']+'),?\s*\) as typeof \w+/g
 
@@ -77,8 +78,10 @@ const loaded = /export const (\{[^}]*\}) = load\(\s*('[^']+'),?\s*\) as typeof \
  *
  * @param {string} source
  */
-export const importsForLoads = (source) =>
-  source.replaceAll(loaded, 'export $1 from $2').replace(/^const load = .*$/m, '')
+export const importsForLoads = (source) => {
+  const code = source.replaceAll(loaded, 'export $1 from $2')
+  return /\bload\(/.test(code) ? source : code.replace(loader, '')
+}
 
 /**
  * `node:http` as a CommonJS module. Where one imports it Node looks at all that it exports, and for one of these loads

@@ -122,6 +122,12 @@ test('what is loaded as CommonJS is imported in the bundle', async () => {
   expect(code).not.toContain('createRequire(')
 })
 
+test('a load of another kind stays what it is, with all that it needs', () => {
+  const source =
+    "const load = createRequire(import.meta.url)\nexport const { a } = load('a') as typeof A\nload('b')\n"
+  expect(importsForLoads(source)).toBe(source)
+})
+
 describe('the bundle', () => {
   const run = promisify(execFile)
   let files: readonly string[]
