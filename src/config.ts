@@ -98,7 +98,7 @@ const settings = {
   WHATSAPP_VERSION: optional(textLike(/^\d+\.\d+\.\d+$/, 'must be three numbers, such as 2.3000.1043857760')),
   WHATSAPP_QR_TIMEOUT_MS: optional(wholeNumber(500, waitMsMax)),
   WHATSAPP_KEEPALIVE_MS: withDefault(30_000, wholeNumber(500, waitMsMax)),
-  WHATSAPP_LOGINS_MAX: withDefault(8, wholeNumber(1, loginsMaxMax)),
+  WHATSAPP_LOGINS_MAX: withDefault(16, wholeNumber(1, loginsMaxMax)),
 } satisfies Readonly<Record<string, Setting<unknown>>>
 
 type SettingName = keyof typeof settings

@@ -35,7 +35,7 @@ describe('the settings of an empty environment', () => {
         version: undefined,
         qrTimeoutMs: undefined,
         keepAliveMs: 30_000,
-        loginsMax: 8,
+        loginsMax: 16,
       },
     } satisfies Config)
   })
