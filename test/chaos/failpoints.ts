@@ -14,7 +14,13 @@ const passesMax = 12
 const strangerEvery = 5
 /** Little gets through while every process dies within moments: more would only be a backlog. */
 const slowLoad: LoadSettings = { ...fullLoad, sendsPerSecond: 15, inboundPerSecond: 15 }
-const shortLoad: LoadSettings = { devices: 2, friends: 2, sendsPerSecond: 12, inboundPerSecond: 12 }
+const shortLoad: LoadSettings = {
+  devices: 2,
+  friends: 2,
+  sendsPerSecond: 12,
+  inboundPerSecond: 12,
+  sleepers: 1,
+}
 /** Long enough for a busy machine to start a process and log in; a point that nobody passes is told as not reached. */
 const reachLimitMs = 60_000
 

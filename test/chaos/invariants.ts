@@ -222,7 +222,7 @@ export const loadFacts = async (world: World, load: Load): Promise<Record<string
   return {
     'messages accepted': load.sent.filter((message) => message.accepted).length,
     'messages written by phones': load.received.length,
-    'phones that wrote, strangers among them': `${load.friends.length}, ${load.friends.length - load.settings.friends}`,
+    'phones, strangers among them': `${load.friends.length}, ${load.friends.length - load.settings.friends - (load.settings.sleepers ?? 0)}`,
     'requests made again by clients': failures === '' ? 0 : failures,
     'repeats of one id on the wire': stats['repeatsFromCompanions'] ?? 0,
     'delivered again by the server': stats['redelivered'] ?? 0,

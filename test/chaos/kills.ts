@@ -11,7 +11,13 @@ import { atLeast, atMost, type Check, type Report, type Run, type Scenario } fro
 
 const cyclesFull = 200
 const cyclesShort = 6
-const shortLoad: LoadSettings = { devices: 2, friends: 2, sendsPerSecond: 12, inboundPerSecond: 12 }
+const shortLoad: LoadSettings = {
+  devices: 2,
+  friends: 2,
+  sendsPerSecond: 12,
+  inboundPerSecond: 12,
+  sleepers: 1,
+}
 const readyWithinMs = 3_000
 
 const sleep = (ms: number): Promise<void> =>

@@ -11,6 +11,11 @@ export interface LoadSettings {
   readonly friends: number
   readonly sendsPerSecond: number
   readonly inboundPerSecond: number
+  /**
+   * Phones more that only read, and are off nearly all the time. What was sent to one of them before a crash is sent again
+   * after it: no receipt has come to prove that it arrived.
+   */
+  readonly sleepers?: number
 }
 
 export interface LoadDevice {
@@ -68,7 +73,13 @@ export interface Load {
   drain(stallMs?: number): Promise<void>
 }
 
-export const fullLoad: LoadSettings = { devices: 5, friends: 3, sendsPerSecond: 50, inboundPerSecond: 50 }
+export const fullLoad: LoadSettings = {
+  devices: 5,
+  friends: 3,
+  sendsPerSecond: 50,
+  inboundPerSecond: 50,
+  sleepers: 2,
+}
 
 /** Messages of a stranger and each device, either way. */
 const strangerMessages = 3
@@ -78,9 +89,12 @@ const retryMs = 100
 const stopLimitMs = 60_000
 const drainStallMs = 60_000
 const drainPollMs = 200
+const asleepMs = 4_000
+const awakeMs = 200
 
 const deviceNumber = (index: number): string => `155507${String(index).padStart(4, '0')}`
 const friendNumber = (index: number): string => `155508${String(index).padStart(4, '0')}`
+const sleeperNumber = (index: number): string => `155509${String(index).padStart(4, '0')}`
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
@@ -112,7 +126,8 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
     number: deviceNumber(index),
   }))
   const friends = Array.from({ length: settings.friends }, (_, index) => friendNumber(index))
-  for (const friend of friends) await world.createPhone(friend)
+  const sleepers = Array.from({ length: settings.sleepers ?? 0 }, (_, index) => sleeperNumber(index))
+  for (const phone of [...friends, ...sleepers]) await world.createPhone(phone)
   for (const { id, number } of devices) await world.link(id, number)
 
   const sent: Outgoing[] = []
@@ -120,8 +135,9 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
   const failures = new Map<string, number>()
   const refused: string[] = []
   const chatsOf = (friend: string) =>
-    devices.map((device) => ({ device, friend, name: `${device.id}-${friend.slice(-4)}`, out: 0, in: 0 }))
+    devices.map((device) => ({ device, friend, name: `${device.id}-${friend.slice(-5)}`, out: 0, in: 0 }))
   const chats = friends.flatMap(chatsOf)
+  const sleepersChats = sleepers.flatMap(chatsOf)
   type Chat = (typeof chats)[number]
   let running: { over: boolean; readonly work: Promise<void>[] } | undefined
 
@@ -217,10 +233,24 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
     }
   }
 
+  const power = async (on: boolean): Promise<void> => {
+    for (const sleeper of sleepers) await world.phone('POST', `/phones/${sleeper}/power`, { on })
+  }
+  const sleepOnAndOff = async (run: { readonly over: boolean }): Promise<void> => {
+    while (!run.over) {
+      await power(false)
+      for (let left = asleepMs; left > 0 && !run.over; left -= awakeMs) await sleep(awakeMs)
+      await power(true)
+      await sleep(awakeMs)
+    }
+  }
+
   const load: Load = {
     settings,
     devices,
-    friends,
+    get friends() {
+      return [...friends, ...sleepers]
+    },
     sent,
     received,
     failures,
@@ -235,6 +265,11 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
           keepUp(run, settings.inboundPerSecond / chats.length, phase, () => write(chat)),
         )
       }
+      for (const [index, chat] of sleepersChats.entries()) {
+        const phase = index / sleepersChats.length
+        run.work.push(keepUp(run, settings.sendsPerSecond / chats.length, phase, () => send(chat)))
+      }
+      if (sleepers.length > 0) run.work.push(sleepOnAndOff(run))
       // What fails is told by stop.
       for (const work of run.work) work.catch(() => undefined)
       running = run
@@ -276,6 +311,8 @@ export const createLoad = async (world: World, settings: LoadSettings): Promise<
         fewest = left
         progressAt = performance.now()
       }
+      // What phones have got by now they have also shown.
+      await world.stats()
     },
   }
   return load
