@@ -19,6 +19,19 @@ const details: Partial<Record<ProblemCode, string>> = {
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
+const problem = (code: ProblemCode, detail: string, instance: string, requestId: string) => ({
+  ...problemKinds[code],
+  headers: { 'Content-Type': 'application/problem+json', 'X-Request-Id': requestId },
+  body: JSON.stringify(problemBody(code, { detail, instance, requestId })),
+})
+
+/** It ends the connection, so that its length must be told. */
+const lastHeaders = ({ headers, body }: ReturnType<typeof problem>) => ({
+  Connection: 'close',
+  ...headers,
+  'Content-Length': Buffer.byteLength(body),
+})
+
 /** A server that answers with a problem what never reaches `listener`. `requestId` makes an id for each. */
 export const createHttpServer = (listener: Listener, requestId: () => string): Server => {
   const refuse = (
@@ -27,16 +40,10 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
     code: ProblemCode,
     detail: string,
   ): void => {
-    const id = requestId()
     const instance = (request.url ?? '/').replace(/[?#].*/s, '')
-    const body = JSON.stringify(problemBody(code, { detail, instance, requestId: id }))
-    response.writeHead(problemKinds[code].status, {
-      Connection: 'close',
-      'Content-Length': Buffer.byteLength(body),
-      'Content-Type': 'application/problem+json',
-      'X-Request-Id': id,
-    })
-    response.end(body)
+    const answer = problem(code, detail, instance, requestId())
+    response.writeHead(answer.status, lastHeaders(answer))
+    response.end(answer.body)
   }
   // Node's own check (RFC 9112 section 3.2) answers without a body.
   const server = createServer({ requireHostHeader: false }, (request, response) => {
@@ -48,12 +55,9 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
     const code = codes[error.code ?? ''] ?? 'malformed_request'
     const detail = details[code] ?? `this is no HTTP/1.1 request (${error.code ?? error.message})`
-    const id = requestId()
-    const body = JSON.stringify(problemBody(code, { detail, instance: '/', requestId: id }))
-    const { status, title } = problemKinds[code]
-    socket.end(
-      `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    )
+    const answer = problem(code, detail, '/', requestId())
+    const lines = Object.entries(lastHeaders(answer)).map(([name, value]) => `${name}: ${value}\r\n`)
+    socket.end(`HTTP/1.1 ${answer.status} ${answer.title}\r\n${lines.join('')}\r\n${answer.body}`)
   })
   server.on('checkExpectation', (request, response) =>
     refuse(
@@ -68,14 +72,10 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
 
 /** Answers a request that is HTTP, and that no address can be read from (its Host, its path). */
 export const answerUnreadable = (error: unknown, requestId: () => string): Response => {
-  const code = error instanceof Error && error.name === 'RequestError' ? 'malformed_request' : 'internal'
-  const detail =
-    code === 'internal'
-      ? 'something went wrong here'
-      : `this is no request that can be answered: ${error instanceof Error ? error.message : ''}`
-  const id = requestId()
-  return new Response(JSON.stringify(problemBody(code, { detail, instance: '/', requestId: id })), {
-    status: problemKinds[code].status,
-    headers: { 'Content-Type': 'application/problem+json', 'X-Request-Id': id },
-  })
+  const [code, detail] =
+    error instanceof Error && error.name === 'RequestError'
+      ? (['malformed_request', `this is no request that can be answered: ${error.message}`] as const)
+      : (['internal', 'something went wrong here'] as const)
+  const { body, status, headers } = problem(code, detail, '/', requestId())
+  return new Response(body, { status, headers })
 }
