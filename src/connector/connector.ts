@@ -207,16 +207,14 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       if (newest <= cursor) return undefined
       const events = await store.events.after(cursor, {
         limit: eventBatch,
+        until: newest,
         types: ['message.queued', 'device.status_changed'],
       })
-      for (const event of events) {
-        cursor = event.seq
-        react(event)
-      }
-      if (events.length === eventBatch) return 0
+      for (const event of events) react(event)
+      const last = events[eventBatch - 1]
       // Those of other kinds, which are most, are looked through once.
-      cursor = Math.max(cursor, newest)
-      return undefined
+      cursor = last?.seq ?? newest
+      return last === undefined ? undefined : 0
     },
     onError: (error) => log.error({ err: error }, 'event feed failed'),
   })

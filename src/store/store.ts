@@ -315,10 +315,15 @@ export interface LeaseStore {
 // ---- events and audit
 
 export interface EventStore {
-  /** Events with `seq > after`, in order. */
+  /** Events with `seq > after`, in order; not beyond `until` when that is given. */
   after(
     after: number,
-    filter: { readonly limit: number; readonly deviceId?: string; readonly types?: readonly EventType[] },
+    filter: {
+      readonly limit: number
+      readonly until?: number
+      readonly deviceId?: string
+      readonly types?: readonly EventType[]
+    },
   ): Promise<readonly Event[]>
   /** The newest `seq`, 0 when there is none. */
   latest(): Promise<number>

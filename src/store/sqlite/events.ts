@@ -57,9 +57,9 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
   return {
     async after(after, filter) {
       if (filter.types === undefined) {
-        return engine.read(() => select(after, Number.MAX_SAFE_INTEGER, filter))
+        return engine.read(() => select(after, filter.until ?? Number.MAX_SAFE_INTEGER, filter))
       }
-      const end = await engine.read(latest)
+      const end = filter.until ?? (await engine.read(latest))
       const found: Event[] = []
       for (let from = after; from < end && found.length < filter.limit; from += windowSeqs) {
         if (from > after) await turn()

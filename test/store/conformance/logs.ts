@@ -24,6 +24,18 @@ export const describeLogs = (open: OpenStores): void => {
       expect(event?.id).toMatch(/^evt_[0-9a-z]{26}$/)
     })
 
+    it('events can be asked for up to one of them', async () => {
+      await enqueue(world.store, 'M1')
+      await enqueue(world.store, 'M2')
+      const all = await world.other.events.after(0, { limit: 9 })
+      const until = all.at(-2)?.seq ?? 0
+      const isBefore = ({ seq }: { readonly seq: number }): boolean => seq <= until
+      expect(await world.other.events.after(0, { limit: 9, until })).toEqual(all.filter(isBefore))
+      const types = ['message.queued'] as const
+      const queued = all.filter(({ type }) => type === 'message.queued')
+      expect(await world.other.events.after(0, { limit: 9, until, types })).toEqual(queued.filter(isBefore))
+    })
+
     it('events can be asked for by device and by type', async () => {
       await world.store.devices.decide('b', (before) => start(before, 'b', origin, t0))
       await enqueue(world.store, 'M1')
