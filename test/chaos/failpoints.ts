@@ -4,7 +4,7 @@ import { Command, eventually } from '../flows/processes.ts'
 import { World } from '../flows/world.ts'
 import { type Failpoint, failpoints as points, isFailpoint } from './failpoint.ts'
 import { invariants, loadFacts } from './invariants.ts'
-import { createLoad, fullLoad, type LoadSettings } from './load.ts'
+import { createLoad, fullLoad, type LoadSettings, shortLoad } from './load.ts'
 import { type Check, exactly, type Report, type Run, type Scenario } from './scenario.ts'
 
 const killsFull = 50
@@ -14,13 +14,6 @@ const passesMax = 12
 const strangerEvery = 5
 /** Little gets through while every process dies within moments: more would only be a backlog. */
 const slowLoad: LoadSettings = { ...fullLoad, sendsPerSecond: 15, inboundPerSecond: 15 }
-const shortLoad: LoadSettings = {
-  devices: 2,
-  friends: 2,
-  sendsPerSecond: 12,
-  inboundPerSecond: 12,
-  sleepers: 1,
-}
 /** Long enough for a busy machine to start a process and log in; a point that nobody passes is told as not reached. */
 const reachLimitMs = 60_000
 

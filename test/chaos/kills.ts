@@ -4,20 +4,13 @@
  */
 import { World } from '../flows/world.ts'
 import { invariants, loadFacts } from './invariants.ts'
-import { createLoad, fullLoad, type Load, type LoadSettings } from './load.ts'
+import { createLoad, fullLoad, type Load, shortLoad } from './load.ts'
 import type { SeededRandom } from './random.ts'
 import { untilReady } from './ready.ts'
 import { atLeast, atMost, type Check, type Report, type Run, type Scenario } from './scenario.ts'
 
 const cyclesFull = 200
 const cyclesShort = 6
-const shortLoad: LoadSettings = {
-  devices: 2,
-  friends: 2,
-  sendsPerSecond: 12,
-  inboundPerSecond: 12,
-  sleepers: 1,
-}
 const readyWithinMs = 3_000
 
 const sleep = (ms: number): Promise<void> =>

@@ -80,6 +80,13 @@ export const fullLoad: LoadSettings = {
   inboundPerSecond: 50,
   sleepers: 2,
 }
+export const shortLoad: LoadSettings = {
+  devices: 2,
+  friends: 2,
+  sendsPerSecond: 12,
+  inboundPerSecond: 12,
+  sleepers: 1,
+}
 
 /** Messages of a stranger and each device, either way. */
 const strangerMessages = 3
