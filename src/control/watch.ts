@@ -48,12 +48,12 @@ interface Run {
 }
 
 /** That a message is queued again is nothing that anybody waits for. */
-const keysOf = (event: Event): readonly WatchKey[] =>
-  event.type === 'message.queued'
-    ? []
-    : 'messageId' in event.data
-      ? [`message/${event.data.messageId}`, `device/${event.deviceId}`]
-      : [`device/${event.deviceId}`]
+const keysOf = (event: Event): readonly WatchKey[] => {
+  if (event.type === 'message.queued') return []
+  return 'messageId' in event.data
+    ? [`message/${event.data.messageId}`, `device/${event.deviceId}`]
+    : [`device/${event.deviceId}`]
+}
 
 export const createWatcher = ({
   store,
@@ -122,7 +122,6 @@ export const createWatcher = ({
     if (group?.size === 0) waiters.delete(key)
     count--
     if (count > 0 || closed) return
-    clearTimeout(lingering)
     lingering = setTimeout(() => void stop().catch(onError), lingerMs).unref()
   }
 

@@ -7,14 +7,12 @@ import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 
 export type Db = BetterSQLite3Database & { readonly $client: Database }
 
-const placeholder = (name: string) => sql.placeholder(name)
-
 /**
  * A parameter to compare a column with. Not a bare one: with an ORDER BY, SQLite plans by the values that such a one has, and
  * so compiles the statement anew each time that it is bound (`sqlite3VdbeSetVarmask`), which takes longer than most of
  * them run. The sign changes no value, not even that of a text, and no use of an index.
  */
-export const param = (name: string): SQL => sql`+${placeholder(name)}`
+export const param = (name: string): SQL => sql`+${sql.placeholder(name)}`
 
 /**
  * What `limit` takes: a number, or the name of a parameter. Drizzle would make a bare parameter of both, with the same
@@ -23,7 +21,7 @@ export const param = (name: string): SQL => sql`+${placeholder(name)}`
 export const upTo = (limit: number | string) =>
   (typeof limit === 'number'
     ? sql.raw(String(limit))
-    : sql`${placeholder(limit)} + 0`) as unknown as DrizzlePlaceholder
+    : sql`${sql.placeholder(limit)} + 0`) as unknown as DrizzlePlaceholder
 
 type Column<T extends SQLiteTable> = keyof T['$inferInsert'] & keyof T['_']['columns'] & string
 
@@ -35,7 +33,7 @@ export const everyColumn = <T extends SQLiteTable>(table: T): T['$inferInsert'] 
   Object.fromEntries(
     Object.keys(getTableColumns(table))
       .filter((name) => name !== 'seq')
-      .map((name) => [name, placeholder(name)]),
+      .map((name) => [name, sql.placeholder(name)]),
   ) as T['$inferInsert']
 
 /** The assignments of a prepared update: each named column is a parameter of its own name. */
@@ -43,7 +41,7 @@ export const assign = <T extends SQLiteTable, C extends Column<T>>(
   _table: T,
   ...columns: readonly C[]
 ): Record<C, SQL> =>
-  Object.fromEntries(columns.map((name) => [name, sql`${placeholder(name)}`])) as Record<C, SQL>
+  Object.fromEntries(columns.map((name) => [name, sql`${sql.placeholder(name)}`])) as Record<C, SQL>
 
 /** The assignments of an upsert: each named column takes the value that was to be inserted. */
 export const excluded = <T extends SQLiteTable, C extends Column<T>>(

@@ -126,16 +126,15 @@ export const traced = async (
 
 export const nothing = { events: [], audits: [] }
 
-export const enqueue = (store: Store, id: string, more: Partial<Outgoing> = {}, now = t0): Promise<unknown> =>
-  store.outbox.enqueue(
-    { message: outgoing(id, more) },
-    () => {
-      const { sender, senderName } = outgoing(id, more)
-      return { sender, senderName }
-    },
-    origin,
-    now,
-  )
+export const enqueue = (
+  store: Store,
+  id: string,
+  more: Partial<Outgoing> = {},
+  now = t0,
+): Promise<unknown> => {
+  const message = outgoing(id, more)
+  return store.outbox.enqueue({ message }, () => message, origin, now)
+}
 
 /** The ids that a claim gets. */
 export const claim = async (store: Store, lease: Lease, now = t0, limit = 100): Promise<string[]> => {
