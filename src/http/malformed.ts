@@ -3,6 +3,7 @@
  * codes are those of llhttp (`HPE_…`, node:http, `clientError`).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { problemBody, problemKinds, type ProblemCode } from './problem.ts'
 
 const codes: Readonly<Record<string, ProblemCode>> = {
@@ -16,6 +17,9 @@ const details: Partial<Record<ProblemCode, string>> = {
   body_too_large: 'the body has chunks with too long extensions: send it with a Content-Length',
   request_timeout: 'the request did not come to its end in time: send it again',
 }
+
+/** So long is what still comes taken and thrown away: a connection cut before would take the answer with it. */
+const lingerMs = 1_000
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -51,8 +55,14 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
       refuse(request, response, 'malformed_request', 'a request of HTTP/1.1 needs the header Host')
     } else listener(request, response)
   })
+  const answered = new WeakSet<Duplex>()
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // Each piece that still comes of a refused request is an error again.
+    if (answered.has(socket) && error.code !== 'ECONNRESET') return
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    answered.add(socket)
+    const linger = setTimeout(() => socket.destroy(), lingerMs)
+    socket.once('close', () => clearTimeout(linger))
     const code = codes[error.code ?? ''] ?? 'malformed_request'
     const detail = details[code] ?? `this is no HTTP/1.1 request (${error.code ?? error.message})`
     const answer = problem(code, detail, '/', requestId())

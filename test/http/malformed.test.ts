@@ -1,12 +1,12 @@
 /** Requests that Node's parser refuses: they are answered like all others. */
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { getRequestListener } from '@hono/node-server'
 import { expect, onTestFinished, test } from 'vitest'
 import { answerUnreadable, createHttpServer } from '../../src/http/malformed.ts'
 import { problemSchema } from '../../src/http/wire/problem.ts'
 
-const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => {
+const serve = async (): Promise<Socket> => {
   const answer = getRequestListener(async (request) => new Response(await request.text()), {
     hostname: '127.0.0.1',
     errorHandler: (error) => answerUnreadable(error, () => 'req_1'),
@@ -20,10 +20,16 @@ const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => 
   onTestFinished(() => {
     server.close()
   })
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  // A client that goes on when the server has ended; Node's own would end as well.
+  return connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true })
+}
+
+const pour = async (bytes: string): Promise<{ head: string; body: unknown }> => {
+  const socket = await serve()
   socket.write(bytes)
   let heard = ''
   for await (const text of socket.setEncoding('utf8')) heard += String(text)
+  socket.end()
   const [head = '', body = ''] = heard.split('\r\n\r\n')
   // It may come in chunks, each after its length.
   return { head, body: JSON.parse(/\{.*\}/s.exec(body)?.[0] ?? '') }
@@ -63,4 +69,22 @@ test.each([
   expect(head).toMatch(/content-type: application\/problem\+json/i)
   expect(head).toMatch(/x-request-id: req_1/i)
   expect(problemSchema.parse(body)).toMatchObject({ type: `/problems/${type}`, status, requestId: 'req_1' })
+})
+
+test('a client that is still sending when it is refused reads its answer, and the connection ends soon', async () => {
+  const socket = await serve()
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (text) => {
+    heard += String(text)
+  })
+  const begun = performance.now()
+  const pouring = setInterval(() => socket.write('y'.repeat(20_000)), 20)
+  onTestFinished(() => clearInterval(pouring))
+  socket.write('GET /')
+  await once(socket, 'data')
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+  expect(heard).toMatch(/^HTTP\/1.1 431 /)
+  expect(JSON.parse(heard.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 431 })
+  expect(error.code).toMatch(/EPIPE|ECONNRESET/)
+  expect(performance.now() - begun).toBeGreaterThan(900)
 })
