@@ -27,9 +27,16 @@ import { readClose } from './close.ts'
 import { createFrameGate } from './frame-gate.ts'
 import { createGroups, type Groups } from './groups.ts'
 import { senderKeyId } from './signal/addresses.ts'
-import { type Me, promotionOf, receiptOf, type StanzaRecord, undecryptable } from './inbound.ts'
+import {
+  type Me,
+  promotionOf,
+  receiptOf,
+  senderAddresses,
+  type StanzaRecord,
+  undecryptable,
+} from './inbound.ts'
 import { acceptLateWrites } from './late-writes.ts'
-import { guardListeners, holdBack } from './listeners.ts'
+import { guardListeners, holdBack, takeTurns } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
 import { quietLogger } from './quiet-logger.ts'
 import { mediaTls } from './media-tls.ts'
@@ -272,6 +279,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
       return report(record, JSON.stringify(node.attrs), detail)
     }
+    takeTurns(sock, 'CB:message', ({ attrs }) => senderAddresses(attrs, me()))
     holdBack(
       sock,
       'CB:message',

@@ -78,6 +78,12 @@ const addressingOf = (attrs: Attrs, me: Me): Addressing => {
   return { chat: chat.pn === null && chat.lid === null ? self : chat, sender: self, fromMe: true }
 }
 
+/** All addresses by which a stanza names its sender. */
+export const senderAddresses = (attrs: Attrs, me: Me): readonly string[] => {
+  const { pn, lid } = addressingOf(attrs, me).sender
+  return [pn, lid].filter((address) => address !== null)
+}
+
 const typeOfContent: Readonly<Record<string, MessageType>> = {
   conversation: 'text',
   extendedTextMessage: 'text',

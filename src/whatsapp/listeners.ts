@@ -9,16 +9,45 @@ export const guardListeners = (sock: WASocket, onError: (error: unknown) => void
     const listeners = sock.ws.listeners(name)
     sock.ws.removeAllListeners(name)
     for (const listener of listeners) {
-      sock.ws.on(name, (...args: unknown[]) => {
+      sock.ws.on(name, (...args: unknown[]): unknown => {
         try {
           const result: unknown = Reflect.apply(listener, sock.ws, args)
-          if (result instanceof Promise) result.catch(onError)
+          return result instanceof Promise ? result.catch(onError) : result
         } catch (error) {
           onError(error)
+          return undefined
         }
       })
     }
   }
+}
+
+/**
+ * Gives Baileys a message only when it is done with all before it that share one of `addressesOf`. By itself it takes
+ * its lock after it has stored a new contact's two addresses (messages-recv.ts `handleMessage`): the contact's next
+ * message, with nothing left to store, would pass there. Listeners must be guarded: a rejection would end the queue.
+ */
+export const takeTurns = (
+  sock: WASocket,
+  event: 'CB:message',
+  addressesOf: (node: BinaryNode) => readonly string[],
+): void => {
+  const listeners = sock.ws.listeners(event)
+  sock.ws.removeAllListeners(event)
+  const last = new Map<string, Promise<void>>()
+  sock.ws.on(event, (node: BinaryNode) => {
+    const addresses = addressesOf(node)
+    const earlier = addresses.flatMap((address) => last.get(address) ?? [])
+    const { promise: turn, resolve: end } = Promise.withResolvers<void>()
+    const pass = async (): Promise<void> => {
+      if (earlier.length > 0) await Promise.all(earlier)
+      await Promise.all(listeners.map((listener): unknown => Reflect.apply(listener, sock.ws, [node])))
+      for (const address of addresses) if (last.get(address) === turn) last.delete(address)
+      end()
+    }
+    for (const address of addresses) last.set(address, turn)
+    void pass()
+  })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts'
 import { controlOf, until } from '../sandbox/client.ts'
@@ -43,4 +44,33 @@ test('what is written now does not overtake what had waited at the server', asyn
   open(undefined)
   await until('all of them', async () => (await client.inbox()).length === 18)
   expect((await client.inbox()).map(({ text }) => text)).toEqual(['before', ...away, ...back])
+})
+
+test("a stranger's messages stay in order, whichever of our addresses each was written to", async () => {
+  for (const [at, first, second] of [
+    [0, 'lid', 'pn'],
+    [1, 'pn', 'lid'],
+  ] as const) {
+    const stranger = `1555791${at}`
+    await control().phone(stranger)
+    const { promise: opened, resolve: open } = Promise.withResolvers<undefined>()
+    let held = 0
+    client.hooks.commit = async (write, changes) => {
+      if (changes['lid-mapping'] !== undefined) {
+        held += 1
+        await opened
+      }
+      await write()
+    }
+    await control().send(stranger, own, 'first', { addressing: first })
+    await until('the two addresses', () => held > 0)
+    await control().send(stranger, own, 'second', { addressing: second })
+    // The server has sent it; no answer would say that it came, for none leaves before the commit.
+    await delay(100)
+    open(undefined)
+    const theirs = async (): Promise<unknown[]> =>
+      (await client.inbox()).filter(({ sender }) => sender.pn?.startsWith(stranger)).map(({ text }) => text)
+    await until('both', async () => (await theirs()).length === 2)
+    expect(await theirs()).toEqual(['first', 'second'])
+  }
 })
