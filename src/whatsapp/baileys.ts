@@ -198,7 +198,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     const fail = (error: unknown): void => {
       const message = error instanceof Error ? error.message : String(error)
       log.warn({ device: deviceId, error: message }, 'a handler of the socket failed')
-      closed({ origin: 'transport', code: null, message })
+      closed({ origin: 'client', code: null, message })
     }
     const saveCreds = (): void => {
       try {
