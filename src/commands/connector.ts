@@ -6,7 +6,7 @@ import { assert } from '../domain/errors.ts'
 import { renderQr } from '../qr/render.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
-import { announceLife, forgetDead, isKnownDead } from '../runtime/liveness.ts'
+import { announceLife, watchDeaths } from '../runtime/liveness.ts'
 import type { Log } from '../runtime/log.ts'
 import { muteConsole } from '../whatsapp/mute.ts'
 import { openData } from './open-data.ts'
@@ -64,9 +64,10 @@ export const startConnectorService = async (
   const services: Service[] = [{ stop: () => store.close() }]
   try {
     const owner = newId('con', systemClock.now())
-    const dead = new Set<string>()
     const presence = await announceLife(config.dataDir, owner)
     services.push({ stop: () => presence.close() })
+    const deaths = watchDeaths(config.dataDir, leaseTtlMs)
+    services.push({ stop: async () => deaths.stop() })
     // A bundle does not keep the order of its own imports: this must have been loaded before Baileys.
     await import('../whatsapp/bounded-inflate.ts')
     // Only now: what Baileys imports writes to the console while it loads.
@@ -96,13 +97,7 @@ export const startConnectorService = async (
         loginsMax: config.whatsapp.loginsMax,
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
-        async isDead(other) {
-          if (!dead.has(other) && (await isKnownDead(config.dataDir, other))) {
-            dead.add(other)
-            await forgetDead(config.dataDir, other)
-          }
-          return dead.has(other)
-        },
+        isDead: (other) => deaths.isDead(other),
         log,
       }),
     )

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto'
 import { connect, createServer } from 'node:net'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 /** `sun_path` holds 108 bytes on Linux and 104 on macOS, the closing NUL included. */
 const socketPathBytesMax = 103
 const answerTimeoutMs = 500
+const ending = '.alive'
 
 const socketPath = (folder: string, name: string): string => {
-  const wanted = path.join(folder, `${name}.alive`)
+  const wanted = path.join(folder, `${name}${ending}`)
   if (Buffer.byteLength(wanted) <= socketPathBytesMax) return wanted
   const digest = createHash('sha256').update(wanted).digest('hex').slice(0, 24)
-  return path.join(tmpdir(), `wag-${digest}.alive`)
+  return path.join(tmpdir(), `wag-${digest}${ending}`)
 }
 
 export interface Presence {
@@ -56,6 +57,46 @@ export const isKnownDead = (folder: string, name: string): Promise<boolean> =>
     socket.once('error', (error: NodeJS.ErrnoException) => answer(error.code === 'ECONNREFUSED'))
   })
 
-/** Removes the socket file that a dead process has left. */
-export const forgetDead = (folder: string, name: string): Promise<void> =>
-  rm(socketPath(folder, name), { force: true })
+export interface DeathWatch {
+  /** `isKnownDead`, and once it is known it stays known. */
+  isDead(name: string): Promise<boolean>
+  stop(): void
+}
+
+/**
+ * Watches who of a folder has died, and takes the socket files of the dead away when they were known for `keepMs`. Not
+ * sooner: one that died while it was taking over from another leaves what only that other's file can say.
+ */
+export const watchDeaths = (folder: string, keepMs: number): DeathWatch => {
+  const dead = new Set<string>()
+  const timers = new Set<NodeJS.Timeout>()
+  const forget = async (name: string): Promise<void> => {
+    if (await isKnownDead(folder, name)) await rm(socketPath(folder, name), { force: true })
+  }
+  const isDead = async (name: string): Promise<boolean> => {
+    if (dead.has(name)) return true
+    if (!(await isKnownDead(folder, name))) return false
+    if (dead.has(name)) return true
+    dead.add(name)
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      forget(name).catch(() => undefined)
+    }, keepMs)
+    timers.add(timer.unref())
+    return true
+  }
+  const lookAround = async (): Promise<void> => {
+    const files = await readdir(folder)
+    const names = files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length))
+    await Promise.all(names.map(isDead))
+  }
+  // Files that others would have taken away, had they lived so long.
+  lookAround().catch(() => undefined)
+  return {
+    isDead,
+    stop() {
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { announceLife, forgetDead, isKnownDead } from '../../src/runtime/liveness.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { announceLife, isKnownDead, watchDeaths } from '../../src/runtime/liveness.ts'
 
 const moduleUrl = new URL('../../src/runtime/liveness.ts', import.meta.url).href
 
@@ -88,8 +88,6 @@ describe('a process that announced itself', () => {
     expect(await isKnownDead(folder, 'con_1')).toBe(false)
     await kill(child, 'SIGKILL')
     expect(await isKnownDead(folder, 'con_1')).toBe(true)
-    await forgetDead(folder, 'con_1')
-    expect(await isKnownDead(folder, 'con_1')).toBe(false)
   })
 })
 
@@ -108,14 +106,6 @@ describe('a sign of life', () => {
     expect(await isKnownDead(folder, 'con_1')).toBe(false)
   })
 
-  it('that a dead process has left can be taken away', async () => {
-    const folder = await newFolder()
-    await kill(await announced(folder, 'con_1'), 'SIGKILL')
-    await forgetDead(folder, 'con_1')
-    expect(await isKnownDead(folder, 'con_1')).toBe(false)
-    await expect(forgetDead(folder, 'con_1')).resolves.toBeUndefined()
-  })
-
   it('cannot be given twice under one name', async () => {
     const folder = await newFolder()
     const presence = await announceLife(folder, 'con_1')
@@ -125,5 +115,45 @@ describe('a sign of life', () => {
 
   it('cannot be given in a folder that is not there', async () => {
     await expect(announceLife('/no/such/folder', 'con_1')).rejects.toThrow()
+  })
+})
+
+describe('a watch for the dead', () => {
+  const watched = (folder: string, keepMs: number) => {
+    const watch = watchDeaths(folder, keepMs)
+    onTestFinished(() => watch.stop())
+    return watch
+  }
+  const isThere = (folder: string) => existsSync(path.join(folder, 'con_1.alive'))
+
+  it('tells the living from the dead', async () => {
+    const folder = await newFolder()
+    const child = await announced(folder, 'con_1')
+    const watch = watched(folder, 60_000)
+    expect(await watch.isDead('con_1')).toBe(false)
+    await kill(child, 'SIGKILL')
+    expect(await watch.isDead('con_1')).toBe(true)
+    expect(await watch.isDead('con_2')).toBe(false)
+  })
+
+  it('leaves their files for another that starts soon after, and then takes them away', async () => {
+    const folder = await newFolder()
+    await kill(await announced(folder, 'con_1'), 'SIGKILL')
+    const first = watched(folder, 60_000)
+    expect(await first.isDead('con_1')).toBe(true)
+    first.stop()
+    const second = watched(folder, 20)
+    await vi.waitFor(() => expect(isThere(folder)).toBe(false))
+    expect(await second.isDead('con_1')).toBe(true)
+  })
+
+  it('leaves the file of a process that lives', async () => {
+    const folder = await newFolder()
+    const presence = await announceLife(folder, 'con_1')
+    watched(folder, 1)
+    await watched(folder, 1).isDead('con_1')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(isThere(folder)).toBe(true)
+    await presence.close()
   })
 })
