@@ -58,7 +58,7 @@ export const isKnownDead = (folder: string, name: string): Promise<boolean> =>
   })
 
 export interface DeathWatch {
-  /** `isKnownDead`, and once it is known it stays known. */
+  /** `isKnownDead`, and once it is known it stays known. Of a name that has announced itself: it stands in a lease. */
   isDead(name: string): Promise<boolean>
   stop(): void
 }
@@ -69,34 +69,39 @@ export interface DeathWatch {
  */
 export const watchDeaths = (folder: string, keepMs: number): DeathWatch => {
   const dead = new Set<string>()
-  const timers = new Set<NodeJS.Timeout>()
+  const burials = new Map<string, NodeJS.Timeout>()
   const forget = async (name: string): Promise<void> => {
     if (await isKnownDead(folder, name)) await rm(socketPath(folder, name), { force: true })
   }
-  const isDead = async (name: string): Promise<boolean> => {
-    if (dead.has(name)) return true
-    if (!(await isKnownDead(folder, name))) return false
-    if (dead.has(name)) return true
-    dead.add(name)
+  const bury = (name: string): void => {
+    if (burials.has(name)) return
     const timer = setTimeout(() => {
-      timers.delete(timer)
+      burials.delete(name)
       forget(name).catch(() => undefined)
     }, keepMs)
-    timers.add(timer.unref())
-    return true
+    burials.set(name, timer.unref())
   }
+  /**
+   * What others would have taken away, had they lived so long. It judges nobody: a process that is only just announcing
+   * itself has a file that refuses connections too.
+   */
   const lookAround = async (): Promise<void> => {
     const files = await readdir(folder)
     const names = files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length))
-    await Promise.all(names.map(isDead))
+    for (const name of names) if (await isKnownDead(folder, name)) bury(name)
   }
-  // Files that others would have taken away, had they lived so long.
   lookAround().catch(() => undefined)
   return {
-    isDead,
+    async isDead(name) {
+      if (!dead.has(name) && (await isKnownDead(folder, name))) {
+        dead.add(name)
+        bury(name)
+      }
+      return dead.has(name)
+    },
     stop() {
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
+      for (const timer of burials.values()) clearTimeout(timer)
+      burials.clear()
     },
   }
 }

@@ -142,9 +142,31 @@ describe('a watch for the dead', () => {
     const first = watched(folder, 60_000)
     expect(await first.isDead('con_1')).toBe(true)
     first.stop()
-    const second = watched(folder, 20)
+    const second = watched(folder, 200)
+    expect(await second.isDead('con_1')).toBe(true)
     await vi.waitFor(() => expect(isThere(folder)).toBe(false))
     expect(await second.isDead('con_1')).toBe(true)
+  })
+
+  it('takes away what a watch has left that ended too soon', async () => {
+    const folder = await newFolder()
+    await kill(await announced(folder, 'con_1'), 'SIGKILL')
+    watched(folder, 20)
+    await vi.waitFor(() => expect(isThere(folder)).toBe(false))
+  })
+
+  it('does not hold one for dead that only starts to listen when it has looked around', async () => {
+    const folder = await newFolder()
+    await kill(await announced(folder, 'con_1'), 'SIGKILL')
+    const watch = watched(folder, 200)
+    // As a name between its bind and its listen: it refuses now, and accepts before anybody asks for it.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await rm(path.join(folder, 'con_1.alive'))
+    const presence = await announceLife(folder, 'con_1')
+    expect(await watch.isDead('con_1')).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(isThere(folder)).toBe(true)
+    await presence.close()
   })
 
   it('leaves the file of a process that lives', async () => {
