@@ -57,9 +57,10 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
   })
   const answered = new WeakSet<Duplex>()
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET') return socket.destroy()
     // Each piece that still comes of a refused request is an error again.
-    if (answered.has(socket) && error.code !== 'ECONNRESET') return
-    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    if (answered.has(socket)) return
+    if (!socket.writable) return socket.destroy()
     answered.add(socket)
     const linger = setTimeout(() => socket.destroy(), lingerMs)
     socket.once('close', () => clearTimeout(linger))

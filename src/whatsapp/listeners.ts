@@ -22,6 +22,13 @@ export const guardListeners = (sock: WASocket, onError: (error: unknown) => void
   }
 }
 
+/** Takes the place of all listeners of an event. What it returns passes a node on to them, and returns what they do. */
+const takeOver = (sock: WASocket, event: string): ((node: BinaryNode) => readonly unknown[]) => {
+  const listeners = sock.ws.listeners(event)
+  sock.ws.removeAllListeners(event)
+  return (node) => listeners.map((listener): unknown => Reflect.apply(listener, sock.ws, [node]))
+}
+
 /**
  * Gives Baileys a message only when it is done with all before it that share one of `addressesOf`. By itself it takes
  * its lock after it has stored a new contact's two addresses (messages-recv.ts `handleMessage`): the contact's next
@@ -32,21 +39,20 @@ export const takeTurns = (
   event: 'CB:message',
   addressesOf: (node: BinaryNode) => readonly string[],
 ): void => {
-  const listeners = sock.ws.listeners(event)
-  sock.ws.removeAllListeners(event)
+  const pass = takeOver(sock, event)
   const last = new Map<string, Promise<void>>()
   sock.ws.on(event, (node: BinaryNode) => {
     const addresses = addressesOf(node)
     const earlier = addresses.flatMap((address) => last.get(address) ?? [])
     const { promise: turn, resolve: end } = Promise.withResolvers<void>()
-    const pass = async (): Promise<void> => {
+    const take = async (): Promise<void> => {
       if (earlier.length > 0) await Promise.all(earlier)
-      await Promise.all(listeners.map((listener): unknown => Reflect.apply(listener, sock.ws, [node])))
+      await Promise.all(pass(node))
       for (const address of addresses) if (last.get(address) === turn) last.delete(address)
       end()
     }
     for (const address of addresses) last.set(address, turn)
-    void pass()
+    void take()
   })
 }
 
@@ -60,11 +66,7 @@ export const holdBack = (
   write: (node: BinaryNode) => Promise<void> | undefined,
   onError: (error: unknown) => void,
 ): void => {
-  const listeners = sock.ws.listeners(event)
-  sock.ws.removeAllListeners(event)
-  const pass = (node: BinaryNode): void => {
-    for (const listener of listeners) Reflect.apply(listener, sock.ws, [node])
-  }
+  const pass = takeOver(sock, event)
   sock.ws.on(event, (node: BinaryNode) => {
     const written = write(node)
     if (written === undefined) return pass(node)
