@@ -32,7 +32,8 @@ export const createMeta = (
       }),
     probe: (now) =>
       engine.write(() => {
-        checkRoom()
+        // On a full disk so small a write can still fit where sends do not.
+        checkRoom(true)
         upsert.run({ key: probeKey, value: String(now) })
       }),
   }

@@ -6,8 +6,8 @@ import { StoreError } from '../store.ts'
 const lookEveryMs = 250
 const mib = 1024 * 1024
 
-/** Throws StoreError `full` while the disk has less free space than the reserve. */
-export type CheckRoom = () => void
+/** Throws StoreError `full` while the disk has less free space than the reserve, by a look of its own when it is `fresh`. */
+export type CheckRoom = (fresh?: boolean) => void
 
 /**
  * Keeps a part of the disk for what must still be written when nothing new is accepted any more: the outcome of messages
@@ -24,9 +24,9 @@ export const createRoom = (folder: string, reserveBytes: number, clock: Clock): 
       return Number.POSITIVE_INFINITY
     }
   }
-  return () => {
+  return (fresh = false) => {
     const now = clock.monotonic()
-    if (now - lookedAt >= lookEveryMs) {
+    if (fresh || now - lookedAt >= lookEveryMs) {
       lookedAt = now
       freeBytes = look()
     }
