@@ -47,6 +47,11 @@ const textsOf = (messages: readonly MessageBody[]): (string | null)[] => message
 
 test('a message to a group is sent, shown on the phone of every member, and listed under the group', async () => {
   const group = await world.createGroup(number, friends)
+  // News of a group that comes after the question makes its answer old, and it is asked again.
+  await eventually('the device has heard of the group', async () => {
+    const { body } = await world.phone('GET', `/phones/${number}`)
+    return (body['companions'] as unknown as { waiting: number }[]).every(({ waiting }) => waiting === 0)
+  })
   const before = await world.stats()
   const ids = [await send(group, 'to all of you'), await send(group, 'once more')]
   for (const phone of [number, ...friends]) {
