@@ -13,6 +13,7 @@ afterAll(() => world.close())
 const shell = (script: string): string => {
   const run = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
     encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, API: world.apiUrl, SANDBOX: world.sandboxUrl },
   })
   if (run.status !== 0) throw new Error(run.stderr)
