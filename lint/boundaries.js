@@ -10,7 +10,8 @@ const table = {
   runtime: ['runtime', 'node:*'],
   qr: ['qr', 'qrcode'],
   store: ['store', 'domain', 'runtime', 'node:*', 'drizzle-orm', 'better-sqlite3'],
-  control: ['control', 'domain', 'store/store.ts', 'runtime'],
+  media: ['media', 'domain', 'runtime', 'node:*', 'aws4fetch', 'htmlparser2', 'undici'],
+  control: ['control', 'domain', 'store/store.ts', 'media', 'runtime'],
   whatsapp: [
     'whatsapp',
     'domain',
@@ -21,7 +22,16 @@ const table = {
     'whatsapp-rust-bridge',
     'undici',
   ],
-  connector: ['connector', 'domain', 'store/store.ts', 'whatsapp/socket.ts', 'runtime', 'qr', 'node:*'],
+  connector: [
+    'connector',
+    'domain',
+    'store/store.ts',
+    'whatsapp/socket.ts',
+    'media',
+    'runtime',
+    'qr',
+    'node:*',
+  ],
   http: ['http', 'control', 'domain', 'runtime', 'qr', 'hono', '@hono/zod-openapi', 'zod', 'node:*'],
   sandbox: [
     'sandbox',
