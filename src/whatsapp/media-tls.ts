@@ -7,12 +7,13 @@ import type { SocketConfig } from '@whiskeysockets/baileys'
  */
 export const mediaTls = async (mediaCa: string | undefined): Promise<Partial<SocketConfig>> => {
   if (mediaCa === undefined) return {}
-  const { Agent } = await import('undici')
+  const { Agent, Dispatcher1Wrapper } = await import('undici')
   return {
     fetchAgent: new HttpsAgent({ ca: mediaCa }),
-    // Baileys hands `options` on to fetch, whose types do not know undici's dispatcher.
-    options: { dispatcher: new Agent({ connect: { ca: mediaCa } }) } as unknown as NonNullable<
-      SocketConfig['options']
-    >,
+    // Baileys hands `options` on to fetch, whose types do not know undici's dispatcher. The fetch that Node brings is of an
+    // earlier undici, and speaks to this one through the wrapper.
+    options: {
+      dispatcher: new Dispatcher1Wrapper(new Agent({ connect: { ca: mediaCa } })),
+    } as unknown as NonNullable<SocketConfig['options']>,
   }
 }
