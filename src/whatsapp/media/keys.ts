@@ -1,0 +1,32 @@
+import { hkdfSync } from 'node:crypto'
+
+/** What a file is sent as; a GIF or a round video is a `video`, a recording an `audio`. */
+export type MediaKind = 'image' | 'video' | 'audio' | 'document' | 'sticker'
+
+/** Baileys, Defaults `MEDIA_HKDF_KEY_MAPPING`. */
+const names: Readonly<Record<MediaKind, string>> = {
+  image: 'Image',
+  video: 'Video',
+  audio: 'Audio',
+  document: 'Document',
+  sticker: 'Image',
+}
+
+export const mediaKeyBytes = 32
+/** Of the HMAC-SHA256 that ends an encrypted file. */
+export const macBytes = 10
+const expandedBytes = 112
+
+export interface MediaKeys {
+  readonly iv: Uint8Array
+  readonly cipherKey: Uint8Array
+  readonly macKey: Uint8Array
+}
+
+/** HKDF-SHA256 of a message's media key (Baileys, Utils/messages-media.ts `getMediaKeys`). */
+export const mediaKeys = (mediaKey: Uint8Array, kind: MediaKind): MediaKeys => {
+  const expanded = new Uint8Array(
+    hkdfSync('sha256', mediaKey, new Uint8Array(), `WhatsApp ${names[kind]} Keys`, expandedBytes),
+  )
+  return { iv: expanded.slice(0, 16), cipherKey: expanded.slice(16, 48), macKey: expanded.slice(48, 80) }
+}
