@@ -20,6 +20,7 @@ const table = {
     'node:*',
     '@whiskeysockets/baileys',
     'whatsapp-rust-bridge',
+    'vcard4-ts',
     'undici',
   ],
   connector: [

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'invalid_query'
   | 'invalid_recipient'
   | 'invalid_text'
+  | 'invalid_message'
+  | 'invalid_reference'
   | 'invalid_phone'
   | 'invalid_idempotency_key'
   | 'body_too_large'

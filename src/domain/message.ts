@@ -1,3 +1,4 @@
+import type { BodyType, MessageBody } from './body.ts'
 import type { Party } from './jid.ts'
 
 export type Direction = 'inbound' | 'outbound'
@@ -19,20 +20,11 @@ export const messageStatuses: readonly MessageStatus[] = [
 ]
 
 /** What a message is. `unknown` is a kind that this version cannot name; its content is kept all the same. */
-export type MessageType =
-  | 'text'
-  | 'image'
-  | 'video'
-  | 'audio'
-  | 'document'
-  | 'sticker'
-  | 'location'
-  | 'contact'
-  | 'poll'
-  | 'reaction'
-  | 'event'
-  | 'undecryptable'
-  | 'unknown'
+export type MessageType = BodyType | 'undecryptable' | 'unknown'
+
+/** What can be done to what a message says. */
+export type MessageChangeKind = 'edit' | 'delete'
+export const messageChangeKinds: readonly MessageChangeKind[] = ['edit', 'delete']
 
 /** WhatsApp allows 65,536 characters in a text. */
 export const textLengthMax = 65_536
@@ -58,6 +50,12 @@ export interface Message {
   readonly senderName: string | null
   readonly type: MessageType
   readonly text: string | null
+  /** All that it says; null for a plain text, which `text` says all of, and for what cannot be named. */
+  readonly body: MessageBody | null
+  /** Of an act on another message: that message's id, null while it is not here. */
+  readonly targetId: string | null
+  /** Of an act that came from outside: the WhatsApp id of what it acts on. */
+  readonly targetWhatsappId: string | null
   readonly status: MessageStatus
   readonly error: MessageFailure | null
   readonly attempts: number
@@ -70,6 +68,17 @@ export interface Message {
   readonly readAt: number | null
   readonly playedAt: number | null
   readonly failedAt: number | null
+  readonly editedAt: number | null
+  readonly deletedAt: number | null
+  readonly starredAt: number | null
+  readonly pinnedUntil: number | null
+}
+
+/** What a message refers to by WhatsApp's id. */
+export interface Reference {
+  readonly whatsappId: string
+  /** The author's JID; null where the chat says it. */
+  readonly author: string | null
 }
 
 /** Where a receipt takes a message. */

@@ -1,0 +1,44 @@
+/** Files that come with messages, or wait to be sent with one. */
+
+export type MediaSource = 'upload' | 'base64' | 'url' | 'whatsapp'
+export const mediaSources: readonly MediaSource[] = ['upload', 'base64', 'url', 'whatsapp']
+
+/**
+ * `waiting` to be fetched from WhatsApp; `stored`; `failed`: it could not be had; `removed`: it was stored once, and its
+ * time was up or somebody has deleted it.
+ */
+export type MediaState = 'waiting' | 'stored' | 'failed' | 'removed'
+export const mediaStates: readonly MediaState[] = ['waiting', 'stored', 'failed', 'removed']
+
+/** What WhatsApp takes a file for: it goes into its keys (Baileys, Defaults `MEDIA_HKDF_KEY_MAPPING`). */
+export type RemoteKind = 'image' | 'video' | 'audio' | 'document' | 'sticker'
+
+/** A file at WhatsApp's media hosts. */
+export interface RemoteFile {
+  readonly kind: RemoteKind
+  readonly url: string
+  readonly directPath: string
+  readonly mediaKey: Uint8Array
+  /** Seconds. */
+  readonly mediaKeyTimestamp: number
+  readonly fileSha256: Uint8Array
+  readonly fileEncSha256: Uint8Array
+  /** Of the plain file. */
+  readonly bytes: number
+}
+
+/** What is known of a file itself; null where it does not apply, or nobody knows. */
+export interface FileInfo {
+  readonly mimetype: string
+  readonly filename: string | null
+  readonly width: number | null
+  readonly height: number | null
+  readonly seconds: number | null
+  /** 64 numbers of 0 to 100. */
+  readonly waveform: readonly number[] | null
+  /** JPEG. */
+  readonly thumbnail: Uint8Array | null
+}
+
+/** A file as a message that came in describes it. */
+export type ReceivedFile = RemoteFile & FileInfo
