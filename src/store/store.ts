@@ -14,7 +14,15 @@ import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
-import type { Direction, Message, MessageFailure, MessageStatus, ReceiptStatus } from '../domain/message.ts'
+import type { ReceivedFile } from '../domain/media.ts'
+import type {
+  Direction,
+  Message,
+  MessageFailure,
+  MessageStatus,
+  ReceiptStatus,
+  Reference,
+} from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
@@ -69,12 +77,18 @@ export interface DeviceStore {
 
 // ---- messages
 
+type Said = Pick<Message, 'body' | 'targetId' | 'targetWhatsappId'>
+
 /** A message on its way into the store. */
-export type NewMessage = Omit<Message, 'status' | 'error' | 'attempts' | `${string}At`> & {
-  readonly whatsappAt: number | null
-  /** The encoded WAProto `Message`: what `getMessage` hands to Baileys for a retry receipt. */
-  readonly content: Uint8Array | null
-}
+export type NewMessage = Omit<
+  Message,
+  'status' | 'error' | 'attempts' | 'pinnedUntil' | `${string}At` | keyof Said
+> &
+  Partial<Said> & {
+    readonly whatsappAt: number | null
+    /** The encoded WAProto `Message`: what `getMessage` hands to Baileys for a retry receipt. */
+    readonly content: Uint8Array | null
+  }
 
 export interface MessageFilter {
   readonly deviceId: string
@@ -91,6 +105,8 @@ export interface MessageStore {
   get(id: string): Promise<Message | undefined>
   /** Newest first. */
   list(filter: MessageFilter, page: { limit: number; cursor?: string }): Promise<Page<Message>>
+  /** The encoded WAProto `Message` of a message; undefined when it is not kept. */
+  contentOf(id: string): Promise<Uint8Array | undefined>
   /** The encoded WAProto `Message` of any message of the device with this WhatsApp id. */
   content(deviceId: string, whatsappId: string): Promise<Uint8Array | undefined>
   /**
@@ -117,7 +133,8 @@ export interface MessageStore {
 /** A message that a connector has claimed and must now try to send. */
 export interface ClaimedMessage {
   readonly message: Message
-  readonly content: Uint8Array
+  /** Null until it is made from the body (`prepared`). */
+  readonly content: Uint8Array | null
   /** Including this one, since `since`. */
   readonly attempts: number
   /** When it was accepted, or queued anew by a person. */
@@ -142,7 +159,8 @@ export interface OutboxStore {
    */
   enqueue(
     input: {
-      readonly message: Omit<NewMessage, keyof Sender> & { readonly content: Uint8Array }
+      /** Content, or a body that it will be made from. */
+      readonly message: Omit<NewMessage, keyof Sender>
       readonly idempotency?: { readonly key: string; readonly requestHash: string }
     },
     admit: (device: Device | undefined) => Sender,
@@ -160,6 +178,8 @@ export interface OutboxStore {
     origin: Origin,
     now: number,
   ): Promise<readonly ClaimedMessage[]>
+  /** Keeps what a claimed message's body has come to, before any of it leaves: a retry sends the same. */
+  prepared(lease: Lease, messageId: string, content: Uint8Array): Promise<void>
   /**
    * Writes the outcome of an attempt. Ignored when the message is not `sending` any more (a receipt or an ack that
    * came by another way has settled it).
@@ -255,6 +275,10 @@ export type Promotion =
   | {
       readonly kind: 'message'
       readonly message: NewMessage & { readonly error: { code: string; detail: string } | null }
+      /** The file that comes with it: `body` has no `media` yet. */
+      readonly file?: ReceivedFile | null
+      /** The message that it answers: `body` has no `replyTo` yet. */
+      readonly quoted?: Reference | null
     }
   /** Nothing for the message log (key distribution, history notices, app state). */
   | { readonly kind: 'nothing' }

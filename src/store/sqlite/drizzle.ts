@@ -32,8 +32,7 @@ export const {
   Placeholder,
   sql,
 } = load('drizzle-orm') as typeof Orm
-export const { blob, check, index, integer, primaryKey, sqliteTable, sqliteView, text, uniqueIndex } = load(
-  'drizzle-orm/sqlite-core',
-) as typeof Core
+export const { blob, check, index, integer, primaryKey, real, sqliteTable, sqliteView, text, uniqueIndex } =
+  load('drizzle-orm/sqlite-core') as typeof Core
 export const { drizzle } = load('drizzle-orm/better-sqlite3') as typeof Driver
 export const { readMigrationFiles } = load('drizzle-orm/migrator') as typeof Migrator

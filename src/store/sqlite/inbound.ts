@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
-import { partyJid, sameParty } from '../../domain/jid.ts'
-import type { Message, MessageFailure } from '../../domain/message.ts'
-import type { InboundStore, JournaledStanza, NewMessage } from '../store.ts'
+import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
+import type { Message, Reference } from '../../domain/message.ts'
+import type { InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
@@ -86,6 +86,8 @@ const createJournal = (db: Db) => {
   }
 }
 
+type PromotedMessage = Extract<Promotion, { kind: 'message' }>
+
 /** Who wrote a message that we sent is known: the device's own account, under whichever address. */
 const isSameMessage = (a: NewMessage, b: Message): boolean =>
   a.direction === b.direction &&
@@ -128,17 +130,33 @@ export const createInbound = (
     )
   }
 
+  /** By the id that bodies have it under, the message that another one answers. */
+  const repliedTo = (
+    deviceId: string,
+    chat: Party,
+    quoted: Reference | null | undefined,
+  ): string | undefined =>
+    quoted === null || quoted === undefined
+      ? undefined
+      : messages.byWhatsappId(deviceId, quoted.whatsappId).find((stored) => sameParty(stored.chat, chat))?.id
+
   /** Writes the message unless it is there; returns it as it was written. */
   const store = (
-    { error, ...given }: NewMessage & { readonly error: MessageFailure | null },
+    { message: { error, ...given }, quoted }: PromotedMessage,
     origin: Origin,
     now: number,
   ): Message | null => {
     const { deviceId, content } = given
+    const chat = addresses.complete(deviceId, given.chat)
+    const replyTo = repliedTo(deviceId, chat, quoted)
     const input: NewMessage = {
       ...given,
-      chat: addresses.complete(deviceId, given.chat),
+      chat,
       sender: addresses.complete(deviceId, given.sender),
+      body:
+        replyTo === undefined
+          ? (given.body ?? null)
+          : { ...(given.body ?? { type: 'text', text: given.text ?? '' }), replyTo },
     }
     const reached = input.direction === 'inbound' ? 'delivered' : 'sent'
     const message = newMessage(input, error === null ? reached : 'failed', error, now)
@@ -151,8 +169,8 @@ export const createInbound = (
       return message
     }
     if (error !== null || !isUnread(known) || message.type === 'undecryptable') return null
-    const { id, chat, sender, createdAt } = known
-    const filled = { ...message, id, chat, sender, createdAt }
+    const { id, sender, createdAt } = known
+    const filled = { ...message, id, chat: known.chat, sender, createdAt }
     messages.reveal(filled, content)
     trace(known, filled, origin, now)
     return filled
@@ -163,7 +181,7 @@ export const createInbound = (
     promote: (lease, { deviceId, stanzaKey, promotion }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const stored = promotion.kind === 'message' ? store(promotion.message, origin, now) : null
+        const stored = promotion.kind === 'message' ? store(promotion, origin, now) : null
         rows.promote(deviceId, stanzaKey, now)
         return { stored }
       }),

@@ -1,6 +1,7 @@
 /** Messages as rows, and the queries on them that more than one aggregate needs. */
 import { and, eq, getTableColumns, sql } from './drizzle.ts'
 import type { NewEvent } from '../../domain/event.ts'
+import type { MessageBody } from '../../domain/body.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
 import type { NewMessage } from '../store.ts'
@@ -26,6 +27,9 @@ export const toMessage = (row: MessageRow): Message => ({
   senderName: row.senderName,
   type: row.type,
   text: row.text,
+  body: row.body === null ? null : (JSON.parse(row.body) as MessageBody),
+  targetId: row.targetId,
+  targetWhatsappId: row.targetWhatsappId,
   status: row.status,
   error: toFailure(row),
   attempts: row.attempts,
@@ -37,6 +41,10 @@ export const toMessage = (row: MessageRow): Message => ({
   readAt: row.readAt,
   playedAt: row.playedAt,
   failedAt: row.failedAt,
+  editedAt: row.editedAt,
+  deletedAt: row.deletedAt,
+  starredAt: row.starredAt,
+  pinnedUntil: row.pinnedUntil,
 })
 
 /** A message that enters the store now, with the times that its status asks for. */
@@ -48,6 +56,9 @@ export const newMessage = (
 ): Message => {
   const { content: _, ...message } = input
   return {
+    body: null,
+    targetId: null,
+    targetWhatsappId: null,
     ...message,
     status,
     error,
@@ -59,11 +70,16 @@ export const newMessage = (
     readAt: null,
     playedAt: null,
     failedAt: status === 'failed' ? now : null,
+    editedAt: null,
+    deletedAt: null,
+    starredAt: null,
+    pinnedUntil: null,
   }
 }
 
-const toRow = ({ chat, sender, error, ...message }: Message): Omit<MessageRow, 'seq'> => ({
+const toRow = ({ chat, sender, error, body, ...message }: Message): Omit<MessageRow, 'seq'> => ({
   ...message,
+  body: body === null ? null : JSON.stringify(body),
   chatPn: chat.pn,
   chatLid: chat.lid,
   senderPn: sender.pn,
@@ -96,6 +112,13 @@ export const createMessageQueries = (db: Db) => {
       ),
   )
   const insert = directWrite(db, db.insert(messages).values(everyColumn(messages)))
+  const setContent = directWrite(
+    db,
+    db
+      .update(messages)
+      .set(assign(messages, 'content'))
+      .where(eq(messages.id, param('id'))),
+  )
   const update = directWrite(
     db,
     db
@@ -119,7 +142,19 @@ export const createMessageQueries = (db: Db) => {
   )
   const revealed = db
     .update(messages)
-    .set(assign(messages, 'senderName', 'type', 'text', 'whatsappAt', 'content'))
+    .set(
+      assign(
+        messages,
+        'senderName',
+        'type',
+        'text',
+        'body',
+        'targetId',
+        'targetWhatsappId',
+        'whatsappAt',
+        'content',
+      ),
+    )
     .where(eq(messages.id, param('id')))
     .prepare()
 
@@ -148,12 +183,13 @@ export const createMessageQueries = (db: Db) => {
     insert: (message: Message, content: Uint8Array | null): void => {
       insert({ ...toRow(message), content })
     },
+    setContent: (id: string, content: Uint8Array): void => setContent({ id, content }),
     /** Writes status, error, attempts and times. */
     update: write,
     /** Writes what a message turned out to say. */
     reveal: (message: Message, content: Uint8Array | null): void => {
-      const { id, senderName, type, text, whatsappAt } = message
-      revealed.run({ id, senderName, type, text, whatsappAt, content })
+      const { id, senderName, type, text, body, targetId, targetWhatsappId, whatsappAt } = toRow(message)
+      revealed.run({ id, senderName, type, text, body, targetId, targetWhatsappId, whatsappAt, content })
       write(message)
     },
   }

@@ -100,6 +100,11 @@ export const createMessages = (
       )
       .limit(upTo(1))
       .prepare()
+  const selectById = db
+    .select({ content: messages.content })
+    .from(messages)
+    .where(eq(messages.id, param('id')))
+    .prepare()
   const selectAccepted = contentWhere(eq(messages.id, param('whatsappId')))
   const selectOther = contentWhere(sql`id <> whatsapp_id`)
 
@@ -137,6 +142,7 @@ export const createMessages = (
       const page = toPage(await engine.read(() => list(filter, limit + 1, seq)), limit)
       return { ...page, items: page.items.map(toMessage) }
     },
+    contentOf: (id) => engine.read(() => selectById.get({ id })?.content ?? undefined),
     content: (deviceId, whatsappId) =>
       engine.read(() => {
         const of = { deviceId, whatsappId }

@@ -140,7 +140,6 @@ export const createOutbox = (
       engine.writeQuietly(() => {
         fence(lease)
         return queue.due(deviceId, now, limit).map(({ message: before, content, row }): ClaimedMessage => {
-          assert(content, `message ${before.id} of the outbox has no content`)
           const attempts = row.attempts + 1
           const message: Message = {
             ...before,
@@ -153,6 +152,12 @@ export const createOutbox = (
           tracer.audit(attemptAudit(before, message, origin), now)
           return { message, content, attempts, since: row.retriedAt ?? before.createdAt }
         })
+      }),
+
+    prepared: (lease, messageId, content) =>
+      engine.writeQuietly(() => {
+        fence(lease)
+        messages.setContent(messageId, content)
       }),
 
     record: (lease, messageId, after, origin, now) =>

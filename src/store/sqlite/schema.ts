@@ -2,17 +2,38 @@
  * The tables. Plain columns only, so that another dialect can have the same: times are wall-clock ms as integers, ids
  * are text, JSON is text. Log tables have no foreign keys, since they outlive what they tell of.
  */
-import { sql, blob, check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from './drizzle.ts'
+import {
+  sql,
+  blob,
+  check,
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from './drizzle.ts'
 import type { Actor, AuditAction, NewAuditEntry } from '../../domain/audit.ts'
 import { deviceStatuses, type Desired, type DeviceStatus, type StatusReason } from '../../domain/device.ts'
 import type { EventType } from '../../domain/event.ts'
 import {
+  messageChangeKinds,
   messageStatuses,
+  type MessageChangeKind,
   type Direction,
   type MessageStatus,
   type MessageType,
 } from '../../domain/message.ts'
 import type { OutboxState } from '../../domain/outbox.ts'
+import {
+  mediaSources,
+  mediaStates,
+  type MediaSource,
+  type MediaState,
+  type RemoteKind,
+} from '../../domain/media.ts'
+import { operationStates, type OperationKind, type OperationState } from '../../domain/operation.ts'
 
 const desiredStates: readonly Desired[] = ['running', 'stopped', 'removed']
 const directions: readonly Direction[] = ['inbound', 'outbound']
@@ -82,7 +103,7 @@ export const statusHistory = sqliteTable(
   ],
 )
 
-/** `content` stands last: SQLite reads a row from the front, and a list never needs it. */
+/** In the file the columns that were added later follow `content`. */
 export const messages = sqliteTable(
   'messages',
   {
@@ -111,6 +132,16 @@ export const messages = sqliteTable(
     failedAt: integer('failed_at'),
     text: text('text'),
     content: blob('content', { mode: 'buffer' }).$type<Uint8Array>(),
+    /** JSON of a MessageBody (src/domain/body.ts); null for a plain text, which `text` says all of. */
+    body: text('body'),
+    /** Of an act on another message (a reaction, an edit…): that message's id, null while it is not here. */
+    targetId: text('target_id'),
+    /** The same by WhatsApp's id, of an act that came from outside. */
+    targetWhatsappId: text('target_whatsapp_id'),
+    editedAt: integer('edited_at'),
+    deletedAt: integer('deleted_at'),
+    starredAt: integer('starred_at'),
+    pinnedUntil: integer('pinned_until'),
   },
   (t) => [
     uniqueIndex('messages_id').on(t.id),
@@ -121,6 +152,10 @@ export const messages = sqliteTable(
     index('messages_by_chat_lid').on(t.deviceId, t.chatLid, t.createdAt).where(sql`chat_lid is not null`),
     index('messages_by_status').on(t.deviceId, t.status, t.createdAt),
     index('messages_by_direction').on(t.deviceId, t.direction, t.createdAt),
+    index('messages_by_target').on(t.targetId, t.createdAt).where(sql`target_id is not null`),
+    index('messages_without_target')
+      .on(t.deviceId, t.targetWhatsappId)
+      .where(sql`target_id is null and target_whatsapp_id is not null`),
     index('messages_without_sender_pn').on(t.deviceId, t.senderLid).where(sql`sender_pn is null`),
     index('messages_without_sender_lid').on(t.deviceId, t.senderPn).where(sql`sender_lid is null`),
     check('messages_direction', oneOf('direction', directions)),
@@ -173,6 +208,174 @@ export const outbox = sqliteTable(
     check('outbox_error', together('error_code', 'error_detail')),
     check('outbox_failed', sql`state <> 'failed' or error_code is not null`),
     check('outbox_idempotency', together('idempotency_key', 'request_hash')),
+  ],
+)
+
+/** What a message said before somebody edited or deleted it. */
+export const messageChanges = sqliteTable(
+  'message_changes',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id').notNull(),
+    deviceId: text('device_id').notNull(),
+    kind: text('kind').$type<MessageChangeKind>().notNull(),
+    /** The message that did it: its id. */
+    actId: text('act_id').notNull(),
+    byPn: text('by_pn'),
+    byLid: text('by_lid'),
+    at: integer('at').notNull(),
+    text: text('text'),
+    body: text('body'),
+  },
+  (t) => [
+    index('message_changes_by_message').on(t.messageId, t.seq),
+    check('message_changes_kind', oneOf('kind', messageChangeKinds)),
+  ],
+)
+
+/** The reaction of each person to a message, as it is now; the acts among the messages are their history. */
+export const reactions = sqliteTable(
+  'reactions',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id').notNull(),
+    deviceId: text('device_id').notNull(),
+    byPn: text('by_pn'),
+    byLid: text('by_lid'),
+    emoji: text('emoji').notNull(),
+    actId: text('act_id').notNull(),
+    at: integer('at').notNull(),
+  },
+  (t) => [index('reactions_by_message').on(t.messageId, t.seq)],
+)
+
+/** The vote of each person in a poll, as it is now. */
+export const pollVotes = sqliteTable(
+  'poll_votes',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id').notNull(),
+    deviceId: text('device_id').notNull(),
+    byPn: text('by_pn'),
+    byLid: text('by_lid'),
+    /** JSON: the options that are chosen. */
+    options: text('options').notNull(),
+    actId: text('act_id').notNull(),
+    at: integer('at').notNull(),
+  },
+  (t) => [index('poll_votes_by_message').on(t.messageId, t.seq)],
+)
+
+/** How far a message of ours has come with each member of its group. */
+export const receipts = sqliteTable(
+  'receipts',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    messageId: text('message_id').notNull(),
+    deviceId: text('device_id').notNull(),
+    byPn: text('by_pn'),
+    byLid: text('by_lid'),
+    deliveredAt: integer('delivered_at'),
+    readAt: integer('read_at'),
+    playedAt: integer('played_at'),
+  },
+  (t) => [index('receipts_by_message').on(t.messageId, t.seq)],
+)
+
+/** Each file that the gateway knows of. The bytes are in the media store, under their SHA-256. */
+export const media = sqliteTable(
+  'media',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    /** `med_…`, the `uploadId` of bodies. */
+    id: text('id').notNull(),
+    /** Null for an upload that any device may send. */
+    deviceId: text('device_id'),
+    /** Of one that came with a message: that message's id. */
+    messageId: text('message_id'),
+    source: text('source').$type<MediaSource>().notNull(),
+    state: text('state').$type<MediaState>().notNull(),
+    /** Hex; of one that waits, what the sender says. */
+    sha256: text('sha256').notNull(),
+    bytes: integer('bytes').notNull(),
+    mimetype: text('mimetype').notNull(),
+    filename: text('filename'),
+    width: integer('width'),
+    height: integer('height'),
+    seconds: real('seconds'),
+    /** JSON: 64 numbers of 0 to 100. */
+    waveform: text('waveform'),
+    /** Where WhatsApp has it and its keys, as JSON with bytes in base64 (RemoteFile, src/domain/media.ts). */
+    remote: text('remote'),
+    attempts: integer('attempts').notNull().default(0),
+    dueAt: integer('due_at'),
+    errorCode: text('error_code'),
+    errorDetail: text('error_detail'),
+    createdAt: integer('created_at').notNull(),
+    storedAt: integer('stored_at'),
+    removedAt: integer('removed_at'),
+    /** JPEG. */
+    thumbnail: blob('thumbnail', { mode: 'buffer' }).$type<Uint8Array>(),
+  },
+  (t) => [
+    uniqueIndex('media_id').on(t.id),
+    index('media_by_message').on(t.messageId).where(sql`message_id is not null`),
+    index('media_by_sha256').on(t.sha256),
+    index('media_due').on(t.deviceId, t.dueAt).where(sql`due_at is not null`),
+    index('media_stored').on(t.storedAt).where(sql`state = 'stored'`),
+    check('media_source', oneOf('source', mediaSources)),
+    check('media_state', oneOf('state', mediaStates)),
+    check('media_error', together('error_code', 'error_detail')),
+  ],
+)
+
+/** What WhatsApp's media hosts hold for us: the same file is uploaded once. */
+export const mediaUploads = sqliteTable(
+  'media_uploads',
+  {
+    deviceId: text('device_id').notNull(),
+    sha256: text('sha256').notNull(),
+    kind: text('kind').$type<RemoteKind>().notNull(),
+    remote: text('remote').notNull(),
+    uploadedAt: integer('uploaded_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.deviceId, t.sha256, t.kind] })],
+)
+
+/** What a device is asked to do beside sending messages: claimed, done and recorded like the rows of the outbox. */
+export const operations = sqliteTable(
+  'operations',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    /** `op_…` */
+    id: text('id').notNull(),
+    deviceId: text('device_id').notNull(),
+    kind: text('kind').$type<OperationKind>().notNull(),
+    /** JSON. */
+    input: text('input').notNull(),
+    state: text('state').$type<OperationState>().notNull(),
+    /** JSON: what it came to. */
+    result: text('result'),
+    dueAt: integer('due_at'),
+    owner: text('owner'),
+    epoch: integer('epoch'),
+    attempts: integer('attempts').notNull(),
+    errorCode: text('error_code'),
+    errorDetail: text('error_detail'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('operations_id').on(t.id),
+    index('operations_by_device').on(t.deviceId, t.seq),
+    index('operations_due').on(t.deviceId, t.dueAt).where(sql`due_at is not null`),
+    check('operations_state', oneOf('state', operationStates)),
+    check('operations_due_at', sql`due_at is null or state = 'queued'`),
+    check(
+      'operations_running',
+      sql`(state = 'running') = (owner is not null) and ${together('owner', 'epoch')}`,
+    ),
+    check('operations_error', together('error_code', 'error_detail')),
   ],
 )
 

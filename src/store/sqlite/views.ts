@@ -29,8 +29,33 @@ export const vMessages = sqliteView('v_messages', {}).as(sql`
 select seq, id, device_id, direction, coalesce(chat_pn, chat_lid) as chat, coalesce(sender_pn, sender_lid) as sender,
   sender_name, type, text, status, error_code, error_detail, attempts, ${iso('created_at')}, ${iso('sending_at')},
   ${iso('sent_at')}, ${iso('delivered_at')}, ${iso('read_at')}, ${iso('played_at')}, ${iso('failed_at')},
-  ${iso('whatsapp_at')}, whatsapp_id
+  ${iso('whatsapp_at')}, whatsapp_id, body, target_id, ${iso('edited_at')}, ${iso('deleted_at')}, ${iso('starred_at')},
+  ${iso('pinned_until')}
 from messages`)
+
+export const vMessageChanges = sqliteView('v_message_changes', {}).as(sql`
+select seq, message_id, device_id, kind, coalesce(by_pn, by_lid) as changed_by, ${iso('at')}, text as text_before, body as body_before, act_id
+from message_changes`)
+
+export const vReactions = sqliteView('v_reactions', {}).as(sql`
+select message_id, device_id, coalesce(by_pn, by_lid) as sender, emoji, ${iso('at')}, act_id from reactions`)
+
+export const vPollVotes = sqliteView('v_poll_votes', {}).as(sql`
+select message_id, device_id, coalesce(by_pn, by_lid) as sender, options, ${iso('at')}, act_id from poll_votes`)
+
+export const vReceipts = sqliteView('v_receipts', {}).as(sql`
+select message_id, device_id, coalesce(by_pn, by_lid) as member, ${iso('delivered_at')}, ${iso('read_at')}, ${iso('played_at')}
+from receipts`)
+
+export const vMedia = sqliteView('v_media', {}).as(sql`
+select seq, id, device_id, message_id, source, state, mimetype, bytes, filename, width, height, seconds, sha256, attempts,
+  error_code, error_detail, ${iso('due_at')}, ${iso('created_at')}, ${iso('stored_at')}, ${iso('removed_at')}
+from media`)
+
+export const vOperations = sqliteView('v_operations', {}).as(sql`
+select seq, id, device_id, kind, state, input, result, attempts, error_code, error_detail, owner, ${iso('due_at')},
+  ${iso('created_at')}, ${iso('updated_at')}
+from operations`)
 
 export const vOutbox = sqliteView('v_outbox', {}).as(sql`
 select seq, message_id, device_id, chat, state, ${iso('due_at')}, attempts, owner, epoch, error_code, error_detail,

@@ -176,6 +176,28 @@ export const describeOutbox = (open: OpenStores): void => {
       expect(await messageOf(world.other, 'B1')).toMatchObject({ createdAt: t0, sendingAt: t0, failedAt: t0 })
     })
 
+    it('what has only a body is claimed without content, and with it once it was prepared', async () => {
+      const body = { type: 'poll', question: 'Tea?', options: ['yes', 'no'], selectable: 1 } as const
+      const message = { ...outgoing('P1'), type: 'poll', text: 'Tea?', body, content: null } as const
+      await world.store.outbox.enqueue({ message }, admitAll, origin, t0)
+      const take = async () =>
+        (await world.store.outbox.claim(world.lease, { deviceId, limit: 1 }, origin, t0 + 1))[0]
+      expect(await take()).toMatchObject({ message: { id: 'P1', body }, content: null })
+      await world.store.outbox.prepared(world.lease, 'P1', Buffer.from('made'))
+      expect(await world.other.messages.contentOf('P1')).toEqual(Buffer.from('made'))
+      await world.store.outbox.record(world.lease, 'P1', retryAt(t0 + 1), origin, t0 + 1)
+      expect(await take()).toMatchObject({ content: Buffer.from('made') })
+    })
+
+    it('a stale epoch cannot prepare', async () => {
+      await enqueue(world.store, 'M1')
+      await claim(world.store, world.lease)
+      const stale = { ...world.lease, epoch: world.lease.epoch - 1 }
+      await expect(world.store.outbox.prepared(stale, 'M1', Buffer.from('x'))).rejects.toThrow(
+        StaleLeaseError,
+      )
+    })
+
     it('a stale epoch cannot claim', async () => {
       await enqueue(world.store, 'M1')
       await world.store.leases.claim(world.lease.name, 'c1', leaseTtlMs, t0)
