@@ -22,6 +22,7 @@ import { createDeviceSocket, messageOf } from './device-socket.ts'
 import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
 import { type OutboxSender, startOutboxSender } from './outbox-sender.ts'
+import { createPrepare } from './prepare.ts'
 import { createOwed } from './owed.ts'
 import { createSocketListener } from './socket-listener.ts'
 
@@ -288,6 +289,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         lease,
         isHeld: () => isHeld(lease),
         socket,
+        prepare: createPrepare({ store, socket }),
         ownAddress,
         clock,
         random,

@@ -2,20 +2,23 @@ import type { Origin } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { partyJid } from '../domain/jid.ts'
+import type { Message } from '../domain/message.ts'
 import { afterAttempt, type AttemptOutcome, dueAheadMaxMs } from '../domain/outbox.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import type { ClaimedMessage, OutboxStore } from '../store/store.ts'
-import type { WhatsAppSocket } from '../whatsapp/socket.ts'
+import type { Prepared, WhatsAppSocket } from '../whatsapp/socket.ts'
 
 export interface OutboxSenderOptions {
   readonly outbox: OutboxStore
   readonly deviceId: string
   readonly lease: Lease
   readonly isHeld: () => boolean
-  readonly socket: WhatsAppSocket
+  readonly socket: Pick<WhatsAppSocket, 'send'>
+  /** Makes the bytes of a message that has only a body yet. */
+  readonly prepare: (message: Message) => Promise<Prepared>
   /** The phone-number JID that the socket is logged in as. */
   readonly ownAddress: string
   readonly clock: Clock
@@ -40,17 +43,30 @@ const recordRetryMs = 1_000
 
 /** Sends what is due over one open socket: claim, send, record. */
 export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender => {
-  const { outbox, deviceId, lease, isHeld, socket, ownAddress, clock, random, origin, onLost, log } = options
+  const { outbox, deviceId, lease, isHeld, socket, prepare, ownAddress, clock, random, origin, onLost, log } =
+    options
   const ending = new AbortController()
   const inFlight = new Set<Promise<void>>()
 
-  const trySend = async ({ message, content }: ClaimedMessage): Promise<AttemptOutcome> => {
+  /** What was prepared for an earlier attempt is sent again as it was. */
+  const contentOf = async ({ message, content }: ClaimedMessage): Promise<Prepared> => {
+    if (content !== null) return { kind: 'ready', content }
+    const prepared = await prepare(message)
+    if (prepared.kind === 'ready') await outbox.prepared(lease, message.id, prepared.content)
+    return prepared
+  }
+
+  const trySend = async (claimed: ClaimedMessage): Promise<AttemptOutcome> => {
+    const { message } = claimed
     if (!isHeld()) return { kind: 'not_sent', detail: 'the lease was lost' }
     const { pn } = message.sender
     if (pn !== null && pn !== ownAddress) {
       const detail = `it was accepted for ${pn}, and the device is linked to ${ownAddress} now`
       return { kind: 'impossible', code: 'other_account', detail }
     }
+    const prepared = await contentOf(claimed)
+    if (prepared.kind !== 'ready') return prepared
+    const { content } = prepared
     return socket.send({ to: partyJid(message.chat), whatsappId: message.whatsappId, content })
   }
 

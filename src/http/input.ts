@@ -43,6 +43,22 @@ export const bodyOf = async <Schema extends z.ZodObject>(
   return check(schema, value, 'invalid_body')
 }
 
+/** The body of a request that may have several forms, told apart by `type`. */
+export const typedBodyOf = async (
+  c: RequestContext,
+  schemas: ReadonlyMap<string, z.ZodObject>,
+): Promise<Record<string, unknown>> => {
+  const value = await readJson(c.req.raw)
+  if (value === undefined) throw new GatewayError('invalid_json', 'the body is missing; it must be JSON')
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
+  const schema = typeof type === 'string' ? schemas.get(type) : undefined
+  if (schema === undefined) {
+    const detail = `type must be one of ${[...schemas.keys()].join(', ')}`
+    throw new GatewayError('invalid_body', type === undefined ? `type is missing; ${detail}` : detail)
+  }
+  return check(schema, value, 'invalid_body')
+}
+
 /** For a request that says all in its path: it may have no body, or an empty object. */
 export const noBodyOf = async (c: RequestContext, schema: z.ZodObject): Promise<void> => {
   const value = await readJson(c.req.raw)

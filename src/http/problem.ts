@@ -30,6 +30,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_query: { status: 400, title: 'Invalid query' },
   invalid_recipient: { status: 422, title: 'Invalid recipient' },
   invalid_text: { status: 422, title: 'Invalid text' },
+  invalid_message: { status: 422, title: 'Such a message cannot be sent' },
+  invalid_reference: { status: 422, title: 'It refers to no such message' },
   invalid_phone: { status: 422, title: 'Invalid phone number' },
   invalid_idempotency_key: { status: 400, title: 'Invalid Idempotency-Key' },
   body_too_large: { status: 413, title: 'The body is too large' },

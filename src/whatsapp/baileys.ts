@@ -22,6 +22,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Store } from '../store/store.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
 import { boundMessages } from './bounded-messages.ts'
+import { prepareBody } from './content/prepare.ts'
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
 import { createFrameGate } from './frame-gate.ts'
@@ -329,6 +330,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
 
     const live = sock
     return {
+      prepare: (message) => prepareBody({ me: me(), groups, now: () => clock.now() }, message),
       send: (message) =>
         sendMessage(
           {

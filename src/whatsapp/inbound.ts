@@ -1,13 +1,9 @@
-import {
-  type BinaryNode,
-  getContentType,
-  normalizeMessageContent,
-  proto,
-  unpadRandomMax16,
-} from '@whiskeysockets/baileys'
+import { type BinaryNode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys'
+import { bodyText, type MessageBody } from '../domain/body.ts'
 import { normalizeJid, parseJid, type Party, sameParty } from '../domain/jid.ts'
-import { type MessageType, momentOf } from '../domain/message.ts'
+import { momentOf } from '../domain/message.ts'
 import type { NewMessage, Promotion } from '../store/store.ts'
+import { decodeMessage, editedText } from './content/decode.ts'
 import type { Receipt } from './socket.ts'
 
 type Attrs = Readonly<Record<string, string | undefined>>
@@ -84,53 +80,12 @@ export const senderAddresses = (attrs: Attrs, me: Me): readonly string[] => {
   return [pn, lid].filter((address) => address !== null)
 }
 
-const typeOfContent: Readonly<Record<string, MessageType>> = {
-  conversation: 'text',
-  extendedTextMessage: 'text',
-  imageMessage: 'image',
-  videoMessage: 'video',
-  ptvMessage: 'video',
-  audioMessage: 'audio',
-  documentMessage: 'document',
-  stickerMessage: 'sticker',
-  locationMessage: 'location',
-  liveLocationMessage: 'location',
-  contactMessage: 'contact',
-  contactsArrayMessage: 'contact',
-  pollCreationMessage: 'poll',
-  pollCreationMessageV2: 'poll',
-  pollCreationMessageV3: 'poll',
-  reactionMessage: 'reaction',
-  eventMessage: 'event',
-}
-
-/** Contents that carry the protocol's own business, nothing that a person wrote. */
-const silentContents: ReadonlySet<string> = new Set([
-  'protocolMessage',
-  'senderKeyDistributionMessage',
-  'messageContextInfo',
-])
-
-const textOf = (content: proto.IMessage): string | null =>
-  content.conversation ??
-  content.extendedTextMessage?.text ??
-  content.imageMessage?.caption ??
-  content.videoMessage?.caption ??
-  content.documentMessage?.caption ??
-  content.reactionMessage?.text ??
-  content.pollCreationMessage?.name ??
-  content.pollCreationMessageV2?.name ??
-  content.pollCreationMessageV3?.name ??
-  content.locationMessage?.name ??
-  content.contactMessage?.displayName ??
-  content.eventMessage?.name ??
-  null
-
 const newMessage = (
   { attrs, me }: StanzaRecord,
   deviceId: string,
   id: string,
-  body: Pick<NewMessage, 'type' | 'text' | 'content'>,
+  said: Pick<NewMessage, 'type' | 'text' | 'content'> &
+    Partial<Pick<NewMessage, 'body' | 'targetWhatsappId'>>,
 ): NewMessage => {
   const { chat, sender, fromMe } = addressingOf(attrs, me)
   const seconds = Number(attrs['t'])
@@ -143,7 +98,7 @@ const newMessage = (
     sender,
     senderName: attrs['notify'] ?? null,
     whatsappAt: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null,
-    ...body,
+    ...said,
   }
 }
 
@@ -173,6 +128,33 @@ const mergeParts = (plaintexts: readonly Uint8Array[]): proto.IMessage =>
     return Object.assign(merged, part.deviceSentMessage?.message ?? part)
   }, {})
 
+const nobody = { file: null, quoted: null }
+
+/** A plain text says all with its `text`. */
+const isPlain = (body: object): boolean => Object.keys(body).length === 2
+
+/** What somebody has written or done; undefined for the protocol's own business. */
+const saidIn = (message: proto.IMessage) => {
+  const decoded = decodeMessage(message)
+  switch (decoded.kind) {
+    case 'silent':
+      return undefined
+    case 'unknown':
+      return { ...nobody, type: 'unknown' as const, text: null }
+    case 'act': {
+      const { act, target } = decoded
+      const text = act.type === 'reaction' ? act.emoji : act.type === 'edit' ? editedText(act.content) : null
+      return { ...nobody, type: act.type, text, targetWhatsappId: target.id ?? null }
+    }
+    case 'content': {
+      const { body, file, quoted } = decoded
+      const text = bodyText(body as MessageBody)
+      const whole = body.type === 'text' && isPlain(body) ? null : (body as MessageBody)
+      return { type: body.type, text, body: whole, file, quoted }
+    }
+  }
+}
+
 /** What a decrypted stanza comes to. Pure: the same rows give the same answer after a crash. */
 export const promotionOf = (
   record: StanzaRecord,
@@ -187,19 +169,15 @@ export const promotionOf = (
   } catch (error) {
     return undecryptable(record, deviceId, id, `decrypted, but not a WhatsApp message: ${String(error)}`)
   }
-  const content = normalizeMessageContent(message) ?? message
-  const kind = getContentType(content)
-  if (kind === undefined || silentContents.has(kind)) return nothing
+  const said = saidIn(message)
+  if (said === undefined) return nothing
+  const { file, quoted, ...fields } = said
+  const content = proto.Message.encode(proto.Message.fromObject(message)).finish()
   return {
     kind: 'message',
-    message: {
-      ...newMessage(record, deviceId, id, {
-        type: typeOfContent[kind] ?? 'unknown',
-        text: textOf(content),
-        content: proto.Message.encode(proto.Message.fromObject(message)).finish(),
-      }),
-      error: null,
-    },
+    message: { ...newMessage(record, deviceId, id, { ...fields, content }), error: null },
+    file,
+    quoted,
   }
 }
 

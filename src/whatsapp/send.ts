@@ -3,12 +3,13 @@ import { normalizeJid, parseJid } from '../domain/jid.ts'
 import { momentOf } from '../domain/message.ts'
 import { ackTimeoutMs, type AttemptOutcome } from '../domain/outbox.ts'
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
+import { stanzaExtrasOf } from './content/stanza-extras.ts'
 import type { Groups } from './groups.ts'
 
 /** From the first look-up to the last byte written; the account's lock may be waited for in it. */
 const relayTimeoutMs = 60_000
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Errors that come before the frame is written (Baileys, socket.ts `sendRawMessage`; messages-send.ts). */
 const nothingWritten = (error: unknown): boolean =>
@@ -64,10 +65,10 @@ export interface OutboundMessage {
   readonly content: Uint8Array
 }
 
-/** Nothing was written yet: what is unknown of a question is known of the message. */
-const beforeTheWrite = (error: unknown): { readonly outcome: AttemptOutcome } => {
+/** What an error comes to before anything was written: what is unknown of a question is known of the message. */
+export const refusalOf = (error: unknown): Extract<AttemptOutcome, { kind: 'not_sent' | 'impossible' }> => {
   const outcome = outcomeOf(error)
-  return { outcome: outcome.kind === 'unknown' ? { kind: 'not_sent', detail: outcome.detail } : outcome }
+  return outcome.kind === 'impossible' ? outcome : { kind: 'not_sent', detail: messageOf(error) }
 }
 
 /**
@@ -121,10 +122,14 @@ const attempt = async (context: SendContext, message: OutboundMessage): Promise<
       ]),
       relayTimeoutMs,
       'the look-up of the recipient',
-    ).catch(beforeTheWrite)
+    ).catch((error: unknown) => ({ outcome: refusalOf(error) }))
     if ('outcome' in recipient) return recipient.outcome
+    const content = proto.Message.decode(message.content)
     const relayed = sock
-      .relayMessage(recipient.jid, proto.Message.decode(message.content), { messageId: message.whatsappId })
+      .relayMessage(recipient.jid, content, {
+        messageId: message.whatsappId,
+        ...stanzaExtrasOf(content, recipient.jid),
+      })
       .then((): undefined => undefined)
     const written = await Promise.race([
       withDeadline(relayed, relayTimeoutMs, 'the write to WhatsApp'),

@@ -1,6 +1,8 @@
 /** The port between the connector and WhatsApp: what a socket can do, and what it tells. */
+import type { MessageBody } from '../domain/body.ts'
 import type { Account } from '../domain/device.ts'
 import type { SocketClose } from '../domain/disconnect.ts'
+import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { ReceiptStatus } from '../domain/message.ts'
 import type { AttemptOutcome } from '../domain/outbox.ts'
@@ -40,8 +42,35 @@ export interface SocketListener {
   readonly onClosed: (close: SocketClose) => void
 }
 
+/** A message that another one refers to, as the store has it. */
+export interface ReferredMessage {
+  readonly whatsappId: string
+  readonly fromMe: boolean
+  readonly sender: Party
+  /** Empty when it is not kept any more. */
+  readonly content: Uint8Array
+}
+
+/** A body to make a message of, and what it names. */
+export interface Unprepared {
+  readonly to: string
+  readonly body: MessageBody
+  readonly quoted: ReferredMessage | null
+  /** Of an act: what it acts on. */
+  readonly target: ReferredMessage | null
+  /** The people that `body.mentions` names, by both addresses where they are known. */
+  readonly mentions: readonly Party[]
+}
+
+export type Prepared =
+  /** The bytes are a WAProto `Message`. */
+  | { readonly kind: 'ready'; readonly content: Uint8Array }
+  | Extract<AttemptOutcome, { kind: 'not_sent' | 'impossible' }>
+
 /** One WebSocket attempt with WhatsApp. */
 export interface WhatsAppSocket {
+  /** Makes the bytes of a message that has only a body yet. Never rejects; nothing of the message leaves. */
+  prepare(message: Unprepared): Promise<Prepared>
   /**
    * Sends under the given id and waits for the server's ack. Never rejects: what happened is the outcome. The bytes
    * are a WAProto `Message`.

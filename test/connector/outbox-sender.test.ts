@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startOutboxSender } from '../../src/connector/outbox-sender.ts'
+import { createPrepare } from '../../src/connector/prepare.ts'
 import { ageMaxMs, type AttemptOutcome } from '../../src/domain/outbox.ts'
 import { start } from '../../src/domain/device.ts'
 import { noLuck } from '../domain/fixtures.ts'
@@ -41,6 +42,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
       lease,
       isHeld,
       socket: scripted.socket,
+      prepare: createPrepare({ store, socket: scripted.socket }),
       ownAddress,
       clock,
       random: noLuck,

@@ -2,7 +2,7 @@
 import type { Account } from '../../src/domain/device.ts'
 import type { AttemptOutcome } from '../../src/domain/outbox.ts'
 import type { Promotion } from '../../src/store/store.ts'
-import type { OpenOptions, WhatsApp, WhatsAppSocket } from '../../src/whatsapp/socket.ts'
+import type { OpenOptions, Prepared, WhatsApp, WhatsAppSocket } from '../../src/whatsapp/socket.ts'
 import { incoming, self } from '../store/conformance/fixtures.ts'
 
 /** A call that waits for its answer. */
@@ -31,6 +31,7 @@ export const createSocket = (
   { obstinate = false } = {},
 ) => {
   const sends = callsOf<Outgoing, AttemptOutcome>()
+  const prepares = callsOf<Parameters<WhatsAppSocket['prepare']>[0], Prepared>()
   const probes = callsOf<number, undefined>()
   const codes = callsOf<string, string>()
   const unlinks = callsOf<number, undefined>()
@@ -39,6 +40,7 @@ export const createSocket = (
   const socket: WhatsAppSocket = {
     send: (message) =>
       drops > 0 ? Promise.resolve({ kind: 'not_sent', detail: 'no socket' }) : sends.call(message),
+    prepare: prepares.call,
     probe: probes.call,
     requestPairingCode: codes.call,
     unlink: unlinks.call,
@@ -54,6 +56,7 @@ export const createSocket = (
     on: options.listener,
     mayWrite: options.mayWrite,
     sends: sends.calls,
+    prepares: prepares.calls,
     probes: probes.calls,
     codes: codes.calls,
     unlinks: unlinks.calls,

@@ -3,18 +3,22 @@ import { cancelMessage } from '../../control/cancel-message.ts'
 import { getMessage } from '../../control/get-message.ts'
 import { listMessages } from '../../control/list-messages.ts'
 import { retryMessage } from '../../control/retry-message.ts'
+import { sendBody } from '../../control/send-body.ts'
 import { sendMessage } from '../../control/send-message.ts'
+import type { SendOutcome, Submission } from '../../control/submit.ts'
+import type { MessageBody } from '../../domain/body.ts'
 import type { RequestContext } from '../env.ts'
-import { bodyOf, defined, pathParam, queryOf } from '../input.ts'
+import { bodyOf, defined, pathParam, queryOf, typedBodyOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
 import { replyJson, type ReplyHeaders } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
+import { sendRequest, sendSchemas } from '../wire/body.ts'
 import { deviceIdSchema } from '../wire/device.ts'
 import {
   messageSchema,
   messagesQuery,
   messagesSchema,
-  sendBody,
+  sendTextBody,
   sentSchema,
   toMessage,
   toSent,
@@ -41,6 +45,48 @@ const prefersAsync = (c: RequestContext): boolean =>
     .split(',')
     .some((preference) => preference.split(';')[0]?.trim().toLowerCase() === 'respond-async')
 
+/** What is answered to somebody who has sent something. */
+const sentAnswer = (c: RequestContext, outcome: SendOutcome, { respondAsync }: Submission): Response => {
+  const { kind, message } = outcome
+  const headers: ReplyHeaders = respondAsync ? { 'Preference-Applied': 'respond-async' } : {}
+  switch (kind) {
+    case 'sent':
+      return replyJson(c, toSent(kind, outcome), { headers })
+    case 'queued':
+      return replyJson(c, toSent(kind, outcome), {
+        status: 202,
+        headers: { ...headers, Location: `/api/messages/${message.id}` },
+      })
+    case 'failed': {
+      const { code, detail } = message.error ?? { code: 'unknown', detail: 'no reason is known' }
+      throw new OutcomeProblem('message_failed', `message ${message.id} was not sent: ${detail}`, {
+        failed: { id: message.id, code, detail },
+        headers,
+      })
+    }
+  }
+}
+
+const sendOptions = (c: RequestContext): Submission => {
+  const idempotencyKey = c.req.header('idempotency-key')
+  return { respondAsync: prefersAsync(c), ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
+}
+
+const sendProblems = [
+  'invalid_device_id',
+  'invalid_json',
+  'invalid_idempotency_key',
+  'device_not_found',
+  'device_not_linked',
+  'idempotency_conflict',
+  'body_too_large',
+  'unsupported_media_type',
+  'invalid_body',
+  'invalid_recipient',
+  'invalid_text',
+  'message_failed',
+] as const
+
 export const messageRoutes: readonly Route[] = [
   {
     doc: {
@@ -51,55 +97,46 @@ export const messageRoutes: readonly Route[] = [
       description:
         "The message is on disk before anything is answered. 200 once WhatsApp's server has acknowledged it; 202 when that takes longer than the gateway waits, and it is sent later all the same. A device that is reconnecting accepts too. 502 when WhatsApp has refused the message: it will not be tried again, and `message` names it.",
       tags,
-      request: { params, headers: sendHeaders, body: jsonBody(sendBody) },
+      request: { params, headers: sendHeaders, body: jsonBody(sendTextBody) },
       responses: {
         200: jsonAnswer("WhatsApp's server has the message", sentSchema),
         202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
-        ...problems(
-          'invalid_device_id',
-          'invalid_json',
-          'invalid_idempotency_key',
-          'device_not_found',
-          'device_not_linked',
-          'idempotency_conflict',
-          'body_too_large',
-          'unsupported_media_type',
-          'invalid_body',
-          'invalid_recipient',
-          'invalid_text',
-          'message_failed',
-        ),
+        ...problems(...sendProblems),
       },
     },
     handle: async (c, ctx) => {
-      const { to, message: text } = await bodyOf(c, sendBody)
-      const idempotencyKey = c.req.header('idempotency-key')
-      const respondAsync = prefersAsync(c)
-      const outcome = await sendMessage(ctx, {
+      const { to, message: text } = await bodyOf(c, sendTextBody)
+      const options = sendOptions(c)
+      const outcome = await sendMessage(ctx, { deviceId: pathParam(c, 'id'), to, text, ...options })
+      return sentAnswer(c, outcome, options)
+    },
+  },
+  {
+    doc: {
+      method: 'post',
+      path: '/api/devices/{id}/messages',
+      operationId: 'sendBody',
+      summary: 'Send a message of any kind, or do something to one',
+      description:
+        '`type` says which kind. A body of a received message can be sent as it is. Answers like `/send`. A reaction, edit, deletion for everyone, pin or vote acts on the message that `messageId` names; `to` may be left out of it.',
+      tags,
+      request: { params, headers: sendHeaders, body: jsonBody(sendRequest) },
+      responses: {
+        200: jsonAnswer("WhatsApp's server has the message", sentSchema),
+        202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
+        ...problems(...sendProblems, 'invalid_message', 'invalid_reference'),
+      },
+    },
+    handle: async (c, ctx) => {
+      const { to, ...body } = await typedBodyOf(c, sendSchemas)
+      const options = sendOptions(c)
+      const outcome = await sendBody(ctx, {
         deviceId: pathParam(c, 'id'),
-        to,
-        text,
-        respondAsync,
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        ...(typeof to === 'string' ? { to } : {}),
+        body: body as unknown as MessageBody,
+        ...options,
       })
-      const { kind, message } = outcome
-      const headers: ReplyHeaders = respondAsync ? { 'Preference-Applied': 'respond-async' } : {}
-      switch (kind) {
-        case 'sent':
-          return replyJson(c, toSent(kind, outcome), { headers })
-        case 'queued':
-          return replyJson(c, toSent(kind, outcome), {
-            status: 202,
-            headers: { ...headers, Location: `/api/messages/${message.id}` },
-          })
-        case 'failed': {
-          const { code, detail } = message.error ?? { code: 'unknown', detail: 'no reason is known' }
-          throw new OutcomeProblem('message_failed', `message ${message.id} was not sent: ${detail}`, {
-            failed: { id: message.id, code, detail },
-            headers,
-          })
-        }
-      }
+      return sentAnswer(c, outcome, options)
     },
   },
   {

@@ -1,13 +1,15 @@
 import { z } from '@hono/zod-openapi'
-import type { SendOutcome } from '../../control/send-message.ts'
+import type { SendOutcome } from '../../control/submit.ts'
+import type { MessageBody } from '../../domain/body.ts'
 import { partyJid } from '../../domain/jid.ts'
 import { messageStatuses, textLengthMax, type Message } from '../../domain/message.ts'
 import { phoneDigits } from './address.ts'
+import { bodySchema } from './body.ts'
 import { deviceIdSchema } from './device.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
 import { isoOrNull, isoSchema } from './time.ts'
 
-export const sendBody = z
+export const sendTextBody = z
   .strictObject({
     to: z.string().openapi({
       description: 'The JID of a person or a group, or a phone number with or without +, spaces and dashes',
@@ -24,7 +26,7 @@ export const sentSchema = z
   .strictObject({
     status: z.enum(['sent', 'queued']),
     to: z.string().openapi({ description: 'The JID of the recipient' }),
-    type: z.literal('text'),
+    type: z.string().openapi({ example: 'text' }),
     id: z
       .string()
       .openapi({ description: "The message's id, here and at WhatsApp", example: '3EB0C431C26A1916E07A' }),
@@ -34,7 +36,7 @@ export const sentSchema = z
 export const toSent = (
   kind: Exclude<SendOutcome['kind'], 'failed'>,
   { to, message }: SendOutcome,
-): z.output<typeof sentSchema> => ({ status: kind, to, type: 'text', id: message.id })
+): z.output<typeof sentSchema> => ({ status: kind, to, type: message.type, id: message.id })
 
 /** Epoch milliseconds, or ISO 8601 with an offset, or a date (midnight UTC). A query turns the + of an offset into a space. */
 const timeQuery = z
@@ -78,6 +80,15 @@ export const messageSchema = z
     }),
     type: z.string().openapi({ example: 'text' }),
     text: z.string().nullable(),
+    body: bodySchema.nullable().openapi({
+      description:
+        'All that it says, as it can be sent again; null for what could not be decrypted or has no name here',
+    }),
+    target: z.string().nullable().openapi({ description: 'The id of the message that it acts on' }),
+    editedAt: isoSchema.nullable(),
+    deletedAt: isoSchema.nullable(),
+    starred: z.boolean(),
+    pinnedUntil: isoSchema.nullable(),
     status: z.enum(messageStatuses),
     attempts: z.int(),
     error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
@@ -98,6 +109,12 @@ export const messageSchema = z
   })
   .openapi('Message')
 
+/** Lists of the domain are read-only, which the types of schemas know nothing of. */
+const bodyOf = ({ type, text, body }: Message): z.output<typeof bodySchema> | null =>
+  (body ?? (type === 'text' && text !== null ? ({ type, text } satisfies MessageBody) : null)) as z.output<
+    typeof bodySchema
+  > | null
+
 export const toMessage = (message: Message): z.output<typeof messageSchema> => ({
   id: message.id,
   device: message.deviceId,
@@ -109,6 +126,12 @@ export const toMessage = (message: Message): z.output<typeof messageSchema> => (
   sender: { phone: phoneDigits(message.sender.pn), lid: message.sender.lid, name: message.senderName },
   type: message.type,
   text: message.text,
+  body: bodyOf(message),
+  target: message.targetId,
+  editedAt: isoOrNull(message.editedAt),
+  deletedAt: isoOrNull(message.deletedAt),
+  starred: message.starredAt !== null,
+  pinnedUntil: isoOrNull(message.pinnedUntil),
   status: message.status,
   attempts: message.attempts,
   error: message.error === null ? null : { code: message.error.code, detail: message.error.detail },

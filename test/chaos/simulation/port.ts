@@ -251,6 +251,7 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
     }
 
     return {
+      prepare: () => Promise.reject(new Error('the simulation sends plain texts, which come as bytes')),
       async send({ to, whatsappId }) {
         const answer = Promise.withResolvers<AttemptOutcome>()
         acks.set(whatsappId, answer.resolve)

@@ -1,0 +1,48 @@
+import type { MessageBody } from '../domain/body.ts'
+import { assert } from '../domain/errors.ts'
+import { parseJid, partyJid, type Party } from '../domain/jid.ts'
+import type { Message } from '../domain/message.ts'
+import type { Store } from '../store/store.ts'
+import type { Prepared, ReferredMessage, WhatsAppSocket } from '../whatsapp/socket.ts'
+
+export interface PrepareOptions {
+  readonly store: Pick<Store, 'messages' | 'addresses'>
+  readonly socket: Pick<WhatsAppSocket, 'prepare'>
+}
+
+const nothing = new Uint8Array()
+
+const targetOf = (body: MessageBody): string | undefined => ('messageId' in body ? body.messageId : undefined)
+
+/** Looks up what the body of a message names, and has its bytes made. */
+export const createPrepare = ({ store, socket }: PrepareOptions) => {
+  const { messages, addresses } = store
+
+  const referred = async (id: string | undefined): Promise<ReferredMessage | null> => {
+    const message = id === undefined ? undefined : await messages.get(id)
+    if (message === undefined) return null
+    const { whatsappId, sender, direction } = message
+    const content = (await messages.contentOf(message.id)) ?? nothing
+    return { whatsappId, sender, fromMe: direction === 'outbound', content }
+  }
+
+  const person = (deviceId: string, address: string): Promise<Party> => {
+    const lid = parseJid(address)?.kind === 'lid'
+    return addresses.complete(deviceId, lid ? { pn: null, lid: address } : { pn: address, lid: null })
+  }
+
+  return async ({ id, deviceId, chat, body }: Message): Promise<Prepared> => {
+    assert(body, `message ${id} has neither content nor a body`)
+    const named = (body.mentions ?? []).filter((address) => parseJid(address) !== undefined)
+    const [quoted, target, mentions] = await Promise.all([
+      referred(body.replyTo),
+      referred(targetOf(body)),
+      Promise.all(named.map((address) => person(deviceId, address))),
+    ])
+    const gone = targetOf(body)
+    if (gone !== undefined && target === null) {
+      return { kind: 'impossible', code: 'message_gone', detail: `message ${gone} is not there any more` }
+    }
+    return socket.prepare({ to: partyJid(chat), body, quoted, target, mentions })
+  }
+}

@@ -1,0 +1,274 @@
+/** Bodies of messages as requests bring them: src/domain/body.ts, and whom they go to and when. */
+import { z } from '@hono/zod-openapi'
+import { textLengthMax } from '../../domain/message.ts'
+
+const captionMax = 4_096
+const nameMax = 512
+const addressMax = 1_024
+const filenameMax = 255
+const mimetypeMax = 128
+const mentionsMax = 1_024
+const contactsMax = 50
+const phonesMax = 20
+const pollOptionsMin = 2
+const pollOptionsMax = 12
+const emojiMax = 64
+const urlMax = 2_048
+const expiresInMaxSeconds = 7_776_000
+
+const messageId = z
+  .string()
+  .min(1)
+  .max(128)
+  .openapi({ description: 'The id of a message', example: '3EB0C431C26A1916E07A' })
+const words = (max: number) => z.string().min(1).max(max)
+const moment = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text).toISOString())
+  .openapi({ type: 'string', format: 'date-time', example: '2026-12-24T18:00:00Z' })
+
+/** What is known of a file that the gateway holds. Bodies that were received have it; of one to send it is ignored. */
+const known = {
+  bytes: z.int().optional(),
+  sha256: z.string().optional(),
+  width: z.int().optional(),
+  height: z.int().optional(),
+  seconds: z.number().optional(),
+}
+
+const mediaSchema = z
+  .union([
+    z.strictObject({
+      uploadId: z.string().max(64).openapi({
+        description: 'Of a file that was uploaded, or received with a message',
+        example: 'med_01JDB2V9',
+      }),
+      ...known,
+    }),
+    z.strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(urlMax)
+        .openapi({ description: 'The gateway fetches it', example: 'https://example.com/cat.jpg' }),
+    }),
+    z.strictObject({ base64: z.base64().min(1).openapi({ description: 'Small files; upload larger ones' }) }),
+  ])
+  .openapi('Media')
+
+const file = {
+  media: mediaSchema,
+  mimetype: words(mimetypeMax)
+    .optional()
+    .openapi({ description: 'Found out from the file when it is not given', example: 'image/jpeg' }),
+}
+const filename = words(filenameMax).optional()
+const caption = z.string().max(captionMax).optional()
+const captioned = { ...file, filename, caption }
+const pinSeconds = z
+  .union([z.literal(0), z.literal(86_400), z.literal(604_800), z.literal(2_592_000)])
+  .openapi({ description: 'A day, a week or 30 days; 0 takes the pin off' })
+
+/** What any message may have beside what it says. */
+const options = {
+  replyTo: messageId.optional().openapi({ description: 'The id of the message of the chat that it answers' }),
+  mentions: z
+    .array(z.string().min(1).max(64))
+    .max(mentionsMax)
+    .optional()
+    .openapi({
+      description:
+        'Phone numbers or JIDs of people whom the text names as `@1234567890`; `all` is everybody in the group',
+      example: ['1234567890'],
+    }),
+  expiresIn: z.int().min(0).max(expiresInMaxSeconds).optional().openapi({
+    description:
+      'Seconds after which phones drop it. WhatsApp itself offers 86400, 604800 and 7776000; give what the chat is set to',
+    example: 86_400,
+  }),
+  forwarded: z.boolean().optional(),
+}
+const viewOnce = z.boolean().optional().openapi({ description: 'It can be opened once' })
+
+const place = {
+  latitude: z.number().min(-90).max(90),
+  longitude: z.number().min(-180).max(180),
+  name: words(nameMax).optional(),
+  address: words(addressMax).optional(),
+}
+
+const linkPreview = z.strictObject({
+  url: z.string().max(urlMax),
+  title: words(nameMax),
+  description: z.string().max(captionMax).optional(),
+})
+
+const named = (type: string): string =>
+  type.replace(/(^|_)(\w)/g, (_match, _start, letter: string) => letter.toUpperCase())
+
+const schemaOf = <Type extends string, Shape extends z.ZodRawShape>(
+  type: Type,
+  shape: Shape,
+  example: object,
+) =>
+  z
+    .strictObject({ type: z.literal(type), ...shape })
+    .openapi(`${named(type)}Body`, { example: { type, ...example } })
+
+/** What somebody says. */
+const content = <Type extends string, Shape extends z.ZodRawShape>(
+  type: Type,
+  shape: Shape,
+  example: object,
+) => schemaOf(type, { ...shape, ...options }, example)
+
+const picture = { media: { url: 'https://example.com/cat.jpg' } }
+
+const contentSchemas = [
+  content(
+    'text',
+    {
+      text: words(textLengthMax),
+      linkPreview: linkPreview.optional(),
+    },
+    { text: 'Hello' },
+  ),
+  content(
+    'location',
+    { ...place, url: z.string().max(urlMax).optional() },
+    { latitude: 52.5163, longitude: 13.3777, name: 'Brandenburg Gate' },
+  ),
+  content(
+    'live_location',
+    {
+      latitude: place.latitude,
+      longitude: place.longitude,
+      accuracyMeters: z.int().min(0).optional(),
+      speedMetersPerSecond: z.number().min(0).optional(),
+      heading: z.int().min(0).max(360).optional(),
+      caption,
+      sequence: z.int().min(0).optional(),
+    },
+    { latitude: 52.5163, longitude: 13.3777 },
+  ),
+  content(
+    'contacts',
+    {
+      contacts: z
+        .array(
+          z.strictObject({
+            name: words(nameMax),
+            phones: z.array(words(64)).max(phonesMax),
+            organization: words(nameMax).optional(),
+            email: words(nameMax).optional(),
+          }),
+        )
+        .min(1)
+        .max(contactsMax),
+    },
+    { contacts: [{ name: 'Ada Lovelace', phones: ['+44 20 7946 0000'] }] },
+  ),
+  content(
+    'poll',
+    {
+      question: words(255),
+      options: z.array(words(100)).min(pollOptionsMin).max(pollOptionsMax),
+      selectable: z
+        .int()
+        .min(0)
+        .default(1)
+        .openapi({ description: 'How many options one may choose; 0: any number' }),
+    },
+    { question: 'Lunch?', options: ['Pizza', 'Salad'], selectable: 1 },
+  ),
+  content(
+    'event',
+    {
+      name: words(100),
+      description: z.string().max(2_048).optional(),
+      startsAt: moment,
+      endsAt: moment.optional(),
+      location: z.strictObject(place).optional(),
+      joinLink: z.string().max(urlMax).optional(),
+      canceled: z.boolean().optional(),
+    },
+    { name: 'Dinner', startsAt: '2026-12-24T18:00:00Z' },
+  ),
+  content(
+    'group_invite',
+    {
+      group: words(64),
+      groupName: words(nameMax).optional(),
+      code: words(64),
+      expiresAt: moment.optional(),
+      caption,
+    },
+    { group: '120363000000000000@g.us', code: 'AbCdEfGhIjK' },
+  ),
+] as const
+
+/** What comes with a file. */
+const fileSchemas = [
+  content('image', { ...captioned, viewOnce }, { ...picture, caption: 'A cat' }),
+  content('video', { ...captioned, viewOnce }, { media: { url: 'https://example.com/cat.mp4' } }),
+  content('gif', captioned, { media: { url: 'https://example.com/cat.mp4' } }),
+  content('round_video', { ...file, filename }, { media: { uploadId: 'med_01JDB2V9' } }),
+  content('audio', { ...file, filename }, { media: { url: 'https://example.com/song.mp3' } }),
+  content(
+    'voice',
+    { ...file, filename, viewOnce, waveform: z.array(z.int().min(0).max(100)).max(64).optional() },
+    { media: { uploadId: 'med_01JDB2V9' } },
+  ),
+  content('document', captioned, { media: { url: 'https://example.com/bill.pdf' }, filename: 'bill.pdf' }),
+  content('sticker', { ...file, filename, animated: z.boolean().optional() }, picture),
+] as const
+
+/** What somebody does to another message of the chat. */
+const actSchemas = [
+  schemaOf(
+    'reaction',
+    { messageId, emoji: z.string().max(emojiMax) },
+    { messageId: '3EB0C431C26A1916E07A', emoji: '👍' },
+  ),
+  schemaOf(
+    'edit',
+    { messageId, text: words(textLengthMax) },
+    { messageId: '3EB0C431C26A1916E07A', text: 'Hello!' },
+  ),
+  schemaOf('delete', { messageId }, { messageId: '3EB0C431C26A1916E07A' }),
+  schemaOf('pin', { messageId, seconds: pinSeconds }, { messageId: '3EB0C431C26A1916E07A', seconds: 86_400 }),
+  schemaOf(
+    'vote',
+    { messageId, options: z.array(words(100)).max(pollOptionsMax) },
+    { messageId: '3EB0C431C26A1916E07A', options: ['Pizza'] },
+  ),
+] as const
+
+const recipient = z.string().openapi({
+  description: 'The JID of a person or a group, or a phone number with or without +, spaces and dashes',
+  example: '1234567890@s.whatsapp.net',
+})
+
+const requestOf = (
+  schema: z.ZodObject<{ type: z.ZodLiteral<string> } & z.ZodRawShape>,
+  shape: z.ZodRawShape,
+) => {
+  const type = schema.shape.type.value
+  return [type, z.strictObject({ ...shape, ...schema.shape }).openapi(`Send${named(type)}`)] as const
+}
+
+/** By type, the body of a request that sends it. */
+export const sendSchemas = new Map<string, z.ZodObject>([
+  ...contentSchemas.map((schema) => requestOf(schema, { to: recipient })),
+  ...actSchemas.map((schema) =>
+    requestOf(schema, {
+      to: recipient.optional().openapi({ description: 'May be left out: the chat of the message' }),
+    }),
+  ),
+])
+
+export const sendRequest = z.union([...sendSchemas.values()]).openapi('SendBodyRequest')
+
+/** A message's body, as it is shown. */
+export const bodySchema = z
+  .discriminatedUnion('type', [...contentSchemas, ...fileSchemas, ...actSchemas])
+  .openapi('MessageBody')
