@@ -238,6 +238,10 @@ const isViewOnce = (message: proto.IMessage): boolean =>
   Boolean(message.viewOnceMessage ?? message.viewOnceMessageV2 ?? message.viewOnceMessageV2Extension) ||
   Boolean(message.ephemeralMessage?.message && isViewOnce(message.ephemeralMessage.message))
 
+/** Some apps say it in the picture alone, without a wrapper. */
+const saysViewOnce = ({ imageMessage, videoMessage, audioMessage }: proto.IMessage): boolean =>
+  [imageMessage, videoMessage, audioMessage].some((part) => part?.viewOnce === true)
+
 const contextOf = (content: proto.IMessage, kind: keyof proto.IMessage): proto.IContextInfo | undefined => {
   const part = content[kind]
   return typeof part === 'object' && part !== null && 'contextInfo' in part
@@ -316,7 +320,7 @@ export const decodeMessage = (message: proto.IMessage): Decoded => {
   const stanzaId = text(context?.stanzaId)
   return {
     kind: 'content',
-    body: { ...body, ...optionsOf(context, isViewOnce(message)) },
+    body: { ...body, ...optionsOf(context, isViewOnce(message) || saysViewOnce(content)) },
     file: file ?? null,
     quoted:
       stanzaId === undefined

@@ -315,6 +315,9 @@ export const encodeBody = (body: MessageBody, around: Surroundings): proto.IMess
   const message = withContext(plain(body, around), contextOf(body, around))
   if (body.viewOnce !== true) return message
   const { messageContextInfo, ...inner } = message
+  for (const part of [inner.imageMessage, inner.videoMessage, inner.audioMessage]) {
+    if (part) part.viewOnce = true
+  }
   return {
     viewOnceMessage: { message: inner },
     ...(messageContextInfo === undefined ? {} : { messageContextInfo }),

@@ -72,6 +72,19 @@ test.each(bodies.map((body) => [body.type, body] as const))('%s comes back as it
   }
 })
 
+test.each(['imageMessage', 'videoMessage', 'audioMessage'])(
+  '%s that says itself that it opens once does',
+  (kind) => {
+    const decoded = decodeMessage(carried({ [kind]: { viewOnce: true } }))
+    expect(decoded).toMatchObject({ kind: 'content', body: { viewOnce: true } })
+  },
+)
+
+test('what opens once says so in its wrapper and in itself', () => {
+  const message = send({ type: 'image', media: { uploadId: 'med_1' }, mimetype: 'image/png', viewOnce: true })
+  expect(message.viewOnceMessage?.message?.imageMessage?.viewOnce).toBe(true)
+})
+
 const theirs: Referred = {
   whatsappId: '3EB0AA',
   fromMe: false,
