@@ -34,7 +34,7 @@ export const startSandboxService = async (
     )
   })
   const services: Service[] = [{ stop: () => sandbox.close() }]
-  const env = { WHATSAPP_URL: sandbox.url, WHATSAPP_NOISE_ROOT_KEY: sandbox.noiseRootKey }
+  const env = sandbox.environment
   print(`📞 Simulated WhatsApp: ${sandbox.controlUrl} (its phones, in a browser)`)
   print('   Its accounts last as long as it runs: devices that were linked before must be linked anew.')
   if (withGateway) {

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Entropy } from './entropy.ts'
 import type { Faults } from './faults.ts'
 import type { Log } from './log.ts'
+import type { MediaHost } from './media-host/host.ts'
 import type { KeyBundle } from './protocol/key-bundle.ts'
 import type { Node } from './protocol/node.ts'
 import type { Account, Companion, Device } from './state/account.ts'
@@ -35,6 +36,9 @@ export interface Context {
   readonly directory: Directory
   readonly groups: Groups
   readonly faults: Faults
+  /** WhatsApp ids of messages that phones do not send again. */
+  readonly lost: Set<string>
+  readonly media: MediaHost
   /** Undefined is the mailbox's own. */
   readonly backlogHoldMs: number | undefined
   phone(account: Account): PhonePort

@@ -1,9 +1,18 @@
-import type { Companion } from './state/account.ts'
+import type { Account, Companion } from './state/account.ts'
 import { jidOf } from './state/account.ts'
 import { parseJid } from './protocol/jid.ts'
 
 /** Faults that wait for their occasion, and are used up by it. */
-type CountedKind = 'lose-acks' | 'duplicate' | 'nack' | 'reject-upgrade' | 'silent-handshake'
+export type CountedKind =
+  | 'lose-acks'
+  | 'duplicate'
+  | 'nack'
+  | 'reject-upgrade'
+  | 'silent-handshake'
+  | 'garble'
+  | 'media-upload'
+  | 'media-download'
+  | 'media-corrupt'
 
 interface CountedFault {
   readonly kind: CountedKind
@@ -11,8 +20,12 @@ interface CountedFault {
   readonly device: string | undefined
   /** Times that are left. */
   left: number
-  /** HTTP status of a rejected upgrade, or code of a nack. */
+  /** HTTP status of a rejected upgrade, upload or download, or code of a nack. */
   readonly code: number | undefined
+  /** Of a nack: the account that the message must be for. */
+  readonly to?: string | undefined
+  /** Of a message that is made unreadable: the phone does not send it again. */
+  readonly isLost?: boolean
 }
 
 interface DelayFault {
@@ -21,15 +34,23 @@ interface DelayFault {
   readonly ms: number
 }
 
-type ActiveFault = CountedFault | DelayFault
+/** Downloads come slowly: so many ms for each 16 KB. */
+interface SlowMediaFault {
+  readonly kind: 'media-slow'
+  readonly ms: number
+}
+
+type ActiveFault = CountedFault | DelayFault | SlowMediaFault
 
 /** The faults that are waiting or in force. Those that happen at once (drop, logout…) leave nothing here. */
 export interface Faults {
   readonly active: readonly ActiveFault[]
   add(fault: ActiveFault): void
   /** Uses up one occasion of a fault that is meant for this companion (or socket); undefined when there is none. */
-  consume(kind: CountedKind, companion?: Companion): CountedFault | undefined
+  consume(kind: CountedKind, companion?: Companion, to?: Account): CountedFault | undefined
   delayMs(companion: Companion | undefined): number
+  /** ms before each piece of a download. */
+  mediaGapMs(): number
   clear(): void
 }
 
@@ -54,12 +75,16 @@ export const createFaults = (): Faults => {
     },
     add(fault) {
       const replaces = (other: ActiveFault): boolean =>
-        fault.kind === 'delay' && other.kind === 'delay' && other.device === fault.device
+        (fault.kind === 'delay' && other.kind === 'delay' && other.device === fault.device) ||
+        (fault.kind === 'media-slow' && other.kind === 'media-slow')
       active = [...active.filter((other) => !replaces(other)), fault]
     },
-    consume(kind, companion) {
+    consume(kind, companion, to) {
       const fault = active.find(
-        (each): each is CountedFault => each.kind === kind && isMeant(each.device, companion),
+        (each): each is CountedFault =>
+          each.kind === kind &&
+          isMeant(each.device, companion) &&
+          (each.to === undefined || each.to === to?.number),
       )
       if (fault === undefined) return undefined
       fault.left--
@@ -73,6 +98,7 @@ export const createFaults = (): Faults => {
       }
       return ms
     },
+    mediaGapMs: () => active.find((fault) => fault.kind === 'media-slow')?.ms ?? 0,
     clear() {
       active = []
     },

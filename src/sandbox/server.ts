@@ -12,6 +12,7 @@ import { createEntropy } from './entropy.ts'
 import { createFaults } from './faults.ts'
 import { muteLibsignal } from './libsignal-console.ts'
 import type { Log } from './log.ts'
+import { startMediaHost } from './media-host/host.ts'
 import { createPhones } from './phones.ts'
 import { createPairings } from './session/pairings.ts'
 import { createSockets } from './sockets.ts'
@@ -42,6 +43,8 @@ export interface Sandbox {
   readonly controlUrl: string
   /** Hex of the 32-byte key that a client must trust in place of the real service's. */
   readonly noiseRootKey: string
+  /** Environment that points a gateway at it. */
+  readonly environment: Readonly<Record<string, string>>
   /** Cuts all sockets and stops listening. */
   close(): Promise<void>
 }
@@ -77,15 +80,20 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   if (!isLoopback(host)) throw new Error(`the sandbox listens on loopback addresses only, not on ${host}`)
   const entropy = createEntropy(options.seed)
   const scope = randomBytes(scopeBytes).toString('hex')
+  const counters = createCounters()
+  const faults = createFaults()
+  const media = await startMediaHost({ host, entropy, counters, faults, log, now: () => clock.now() })
   const context: Context = {
     clock,
     log,
     entropy,
-    counters: createCounters(),
+    counters,
+    media,
     loginsByCompanion: new Map(),
     directory: createDirectory(entropy),
     groups: createGroups(entropy),
-    faults: createFaults(),
+    faults,
+    lost: new Set(),
     backlogHoldMs: options.backlogHoldMs,
     phone: (account) => phones.of(account),
     nowSeconds: () => Math.floor(clock.now() / secondMs),
@@ -97,13 +105,18 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   const sockets = createSockets(context, pairings, identity)
   const noiseRootKey = identity.rootKey.toString('hex')
   const urls = { url: '', controlUrl: '' }
+  const environment = (): Record<string, string> => ({
+    WHATSAPP_URL: urls.url,
+    WHATSAPP_NOISE_ROOT_KEY: noiseRootKey,
+    WHATSAPP_MEDIA_CA: media.caFile,
+  })
 
   const control = createControl({
     context,
     phones,
     pairings,
     sockets,
-    config: () => ({ WHATSAPP_URL: urls.url, WHATSAPP_NOISE_ROOT_KEY: noiseRootKey }),
+    config: () => environment(),
   })
   const answer = getRequestListener(control.fetch)
   const server = createServer((request, response) => {
@@ -135,6 +148,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     boundPort = await listen(server, port, host)
   } catch (error) {
     unmute()
+    await media.close()
     throw error
   }
   const authority = `${host === '::1' ? '[::1]' : host}:${boundPort}`
@@ -151,12 +165,14 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     server.close(() => resolve(undefined))
     await promise
     await Promise.all(phones.all.map((phone) => phone.idle()))
+    await media.close()
     unmute()
     log('info', {}, 'sandbox stopped')
   }
   return {
     ...urls,
     noiseRootKey,
+    environment: environment(),
     close: () => {
       closed ??= close()
       return closed

@@ -42,6 +42,20 @@ export interface Counters {
   /** Questions of companions who is in a group. */
   groupQueries: number
   unknownIqs: number
+  /** Files that the media host took, and their encrypted bytes; uploads and downloads that it refused. */
+  mediaUploads: number
+  mediaUploadedBytes: number
+  mediaUploadsRefused: number
+  mediaDownloads: number
+  mediaDownloadsRefused: number
+  /** Files that a phone could not fetch, or that were not what their message said. */
+  mediaRejectedByPhones: number
+  /** Files that phones uploaded again because a companion asked. */
+  mediaRetries: number
+  /** Messages whose stanza said something else of them than their content, or left it out. */
+  misdescribedMessages: number
+  /** Edits, deletions… that phones did not apply: of a message that they have not, or by who may not. */
+  actsRefused: number
 }
 
 export const createCounters = (): Counters => ({
@@ -76,4 +90,13 @@ export const createCounters = (): Counters => ({
   bundlesWithoutOneTimePreKey: 0,
   groupQueries: 0,
   unknownIqs: 0,
+  mediaUploads: 0,
+  mediaUploadedBytes: 0,
+  mediaUploadsRefused: 0,
+  mediaDownloads: 0,
+  mediaDownloadsRefused: 0,
+  mediaRejectedByPhones: 0,
+  mediaRetries: 0,
+  misdescribedMessages: 0,
+  actsRefused: 0,
 })

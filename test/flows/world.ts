@@ -23,6 +23,21 @@ export interface PhoneMessage {
   readonly chat: string
   readonly text: string
   readonly status: string
+  readonly type: string
+  readonly receipts: readonly { readonly device: string; readonly type: string; readonly at: number }[]
+  /** As it was written; a file is told by what the phone found when it had fetched and checked it. */
+  readonly body: { readonly type: string; readonly [member: string]: unknown } | null
+  /** What was wrong with its stanza, or why it changed nothing. */
+  readonly problems?: readonly string[]
+  readonly reactions?: readonly { readonly from: string; readonly emoji: string }[]
+  readonly votes?: readonly { readonly from: string; readonly options: readonly string[] }[]
+  readonly edited?: boolean
+  readonly deletedBy?: string | null
+  /** ms since 1970. */
+  readonly pinnedUntil?: number | null
+  readonly starred?: boolean
+  readonly deletedForMe?: boolean
+  readonly history?: readonly Record<string, unknown>[]
 }
 
 export interface HistoryRow {
@@ -213,6 +228,22 @@ export class World {
 
   async phoneMessages(number: string): Promise<PhoneMessage[]> {
     return (await this.phone('GET', `/phones/${number}/messages`)).body as unknown as PhoneMessage[]
+  }
+
+  /** Has a phone send a message of any kind (`to`, `type`…: src/sandbox/phone/body.ts); resolves with its WhatsApp id. */
+  async phoneSend(number: string, body: { readonly to: string } & Record<string, unknown>): Promise<string> {
+    const answer = await this.phone('POST', `/phones/${number}/messages`, body)
+    if (answer.status !== 201) throw new Error(JSON.stringify(answer))
+    return String(answer.body['id'])
+  }
+
+  /** What a phone shows of a message, by its WhatsApp id; waits until it does. */
+  phoneShows(number: string, whatsappId: string, limitMs?: number): Promise<PhoneMessage> {
+    return eventually(
+      `${number} shows ${whatsappId}`,
+      async () => (await this.phoneMessages(number)).find(({ id }) => id === whatsappId),
+      limitMs,
+    )
   }
 
   async stats(): Promise<Record<string, number> & { loginsByCompanion: Record<string, number> }> {

@@ -178,6 +178,10 @@ export interface Control {
   get<T>(path: string): Promise<T>
   phone(number: string, name?: string): Promise<Answer>
   send(from: string, to: string, text: string, extra?: object): Promise<string>
+  /** Has a phone send a message of any kind; resolves with its WhatsApp id. */
+  write(from: string, body: object): Promise<string>
+  /** What a phone shows of a message; waits until it does. */
+  shown(number: string, id: string): Promise<Shown>
   messages(number: string): Promise<Shown[]>
   stats(): Promise<Record<string, number>>
 }
@@ -192,6 +196,17 @@ export interface Shown {
   readonly timestamp: number
   readonly status: string
   readonly receipts: readonly { device: string; type: string }[]
+  // Tests read bodies and changes of many shapes; each looks at the members that it knows.
+  readonly body: Record<string, never> | null
+  readonly problems?: readonly string[]
+  readonly reactions?: readonly { from: string; emoji: string }[]
+  readonly votes?: readonly { from: string; options: string[] }[]
+  readonly deletedBy?: string | null
+  readonly pinnedUntil?: number | null
+  readonly edited?: boolean
+  readonly starred?: boolean
+  readonly deletedForMe?: boolean
+  readonly history?: readonly Record<string, unknown>[]
 }
 
 export const controlOf = (sandbox: Sandbox): Control => {
@@ -217,6 +232,15 @@ export const controlOf = (sandbox: Sandbox): Control => {
       if (status !== 201) throw new Error(String(body.error))
       return String(body['id'])
     },
+    async write(from, body) {
+      const answer = await call('POST', `/phones/${from}/messages`, body)
+      if (answer.status !== 201) throw new Error(String(answer.body.error))
+      return String(answer.body['id'])
+    },
+    shown: (number, id) =>
+      until(`${number} to show ${id}`, async () =>
+        (await control.messages(number)).find((message) => message.id === id),
+      ),
     messages: (number) => get<Shown[]>(`/phones/${number}/messages`),
     stats: () => get<Record<string, number>>('/stats'),
   }

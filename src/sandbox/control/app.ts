@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { SandboxError } from '../errors.ts'
-import type { ChatMessage } from '../phone/chat-log.ts'
+import { bodyOf } from '../phone/chat-log.ts'
 import { linkByCode, linkByQr } from '../phone/linking.ts'
 import type { Phone } from '../phone/phone.ts'
 import type { Phones } from '../phones.ts'
@@ -12,9 +12,9 @@ import { unlinkCompanion } from '../session/companion.ts'
 import type { Pairings } from '../session/pairings.ts'
 import type { Sockets } from '../sockets.ts'
 import { type Account, type Companion, jidOf } from '../state/account.ts'
-import { isGroup } from '../state/groups.ts'
 import { causeFault } from './fault-command.ts'
 import { serveGroups } from './groups.ts'
+import { messageView } from './message-view.ts'
 import { servePage } from './page.ts'
 import { problem } from './problem.ts'
 import {
@@ -39,8 +39,8 @@ export interface ControlParts {
   readonly config: () => Readonly<Record<string, string>>
 }
 
-/** A picture of a QR is some 10 KB; the largest text is 64 KB. */
-const bodyMaxBytes = 2 * 1024 * 1024
+/** A picture of a QR is some 10 KB, the largest text 64 KB; a file comes as base64. */
+const bodyMaxBytes = 32 * 1024 * 1024
 const loopbackHosts = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/
 
 const companionView = (companion: Companion): object => ({
@@ -60,20 +60,6 @@ const accountView = (account: Account): object => ({
   jid: jidOf(account),
   lid: jidOf(account, 0, 'lid'),
   companions: [...account.companions.values()].map(companionView),
-})
-
-const jidOfName = (name: string): string => (name.includes('@') ? name : `${name}@s.whatsapp.net`)
-
-const messageView = (message: ChatMessage): object => ({
-  id: message.id,
-  from: jidOfName(message.sender),
-  to: jidOfName(message.recipient),
-  chat: jidOfName(message.chat),
-  text: message.text,
-  type: message.type,
-  timestamp: message.timestamp,
-  status: message.status,
-  receipts: message.receipts,
 })
 
 const jsonOf = async (request: Request): Promise<unknown> => {
@@ -191,21 +177,23 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
   app.get('/phones/:number/messages', (request) => messages(request))
   app.post(
     '/phones/:number/messages',
-    withBody(newMessage, async (request, { to, text, addressing }) => {
-      const phone = livePhoneOf(request)
-      const chat = phones.chat(to)
-      // Today's WhatsApp addresses chats by LID unless it has to do otherwise.
-      const message = isGroup(chat)
-        ? await phone.sendGroupText(chat, text)
-        : await phone.sendText(chat, text, addressing ?? 'lid')
-      return request.json({ id: message.id }, 201)
+    withBody(newMessage, async (request, body) => {
+      const message = await livePhoneOf(request).write(body, phones.chat(body.to))
+      return request.json({ id: message.id, ...(body.type === 'text' ? {} : { body: bodyOf(message) }) }, 201)
     }),
   )
   app.post(
     '/phones/:number/read',
-    withBody(read, async (request, { chat }) => {
+    withBody(read, async (request, { chat, ids }) => {
       const phone = livePhoneOf(request)
-      return request.json({ read: await phone.markRead(phones.chat(chat)) })
+      return request.json({ read: await phone.markRead(phones.chat(chat), ids) })
+    }),
+  )
+  app.post(
+    '/phones/:number/played',
+    withBody(read, async (request, { chat, ids }) => {
+      const phone = livePhoneOf(request)
+      return request.json({ played: await phone.markPlayed(phones.chat(chat), ids) })
     }),
   )
 
@@ -231,7 +219,10 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     withBody(
       fault,
       (request, command) =>
-        request.json({ ...command, affected: causeFault({ context, pairings, sockets }, command) }, 201),
+        request.json(
+          { ...command, affected: causeFault({ context, phones, pairings, sockets }, command) },
+          201,
+        ),
       `. Kinds: ${faultKinds.join(', ')}`,
     ),
   )

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { SandboxError } from '../errors.ts'
-import { isMeant } from '../faults.ts'
+import { type CountedKind, isMeant } from '../faults.ts'
 import { readQr } from '../phone/qr-image.ts'
 import { parseJid } from '../protocol/jid.ts'
 import { parseLinkingQr } from '../protocol/qr-text.ts'
@@ -9,11 +9,12 @@ import { unlinkCompanion } from '../session/companion.ts'
 import type { Pairings } from '../session/pairings.ts'
 import type { LiveSocket, Sockets } from '../sockets.ts'
 import type { Companion } from '../state/account.ts'
-import { normalizeNumber } from '../phones.ts'
+import { normalizeNumber, type Phones } from '../phones.ts'
 import type { FaultCommand } from './schemas.ts'
 
 interface Parts {
   readonly context: Context
+  readonly phones: Phones
   readonly pairings: Pairings
   readonly sockets: Sockets
 }
@@ -48,13 +49,15 @@ const refusedSecret = (command: {
  *
  * @returns how many sockets or devices it hit at once; 0 for a fault that waits for its occasion
  */
-export const causeFault = ({ context, pairings, sockets }: Parts, command: FaultCommand): number => {
+export const causeFault = ({ context, phones, pairings, sockets }: Parts, command: FaultCommand): number => {
   const device = 'device' in command ? checkedDevice(context, command.device) : undefined
   const hit = sockets.all.filter((socket) => isMeant(device, companionOf(socket)))
-  const arm = (kind: 'lose-acks' | 'duplicate' | 'nack' | 'reject-upgrade' | 'silent-handshake') => {
+  const arm = (kind: CountedKind) => {
     const code = 'code' in command ? command.code : 'status' in command ? command.status : undefined
     const left = 'count' in command ? command.count : 1
-    context.faults.add({ kind, device, left, code })
+    const to = 'to' in command && command.to !== undefined ? phones.contact(command.to).number : undefined
+    const isLost = command.kind === 'garble' && !command.resend
+    context.faults.add({ kind, device, left, code, isLost, ...(to === undefined ? {} : { to }) })
     return 0
   }
   switch (command.kind) {
@@ -94,6 +97,13 @@ export const causeFault = ({ context, pairings, sockets }: Parts, command: Fault
     case 'passkey':
       for (const pairing of pairings.open) pairing.requirePasskey()
       return pairings.open.size
+    case 'media-expired':
+      return context.media.store.expire(command.path, command.status)
+    case 'media-auth':
+      return context.media.revokeAuth()
+    case 'media-slow':
+      context.faults.add({ kind: 'media-slow', ms: command.ms })
+      return 0
     case 'delay':
       context.faults.add({ kind: 'delay', device, ms: command.ms })
       return 0
@@ -102,6 +112,10 @@ export const causeFault = ({ context, pairings, sockets }: Parts, command: Fault
     case 'nack':
     case 'reject-upgrade':
     case 'silent-handshake':
+    case 'garble':
+    case 'media-upload':
+    case 'media-download':
+    case 'media-corrupt':
       return arm(command.kind)
     default:
       command satisfies never

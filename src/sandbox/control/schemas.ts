@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { SandboxError } from '../errors.ts'
+import { writtenSchema } from '../phone/body.ts'
 import { groupMembersMax } from '../state/groups.ts'
 
-const textMaxChars = 65_536
 const nameMaxChars = 100
 const idMaxChars = 200
 const countMax = 1_000_000
@@ -12,6 +12,7 @@ const id = z.string().min(1).max(idMaxChars)
 const count = z.number().int().min(1).max(countMax).default(1)
 const device = { device: id.optional() }
 const qrText = z.string().min(1)
+const httpError = z.number().int().min(400).max(599).default(503)
 
 export const newPhone = z.strictObject({
   number: z.string().max(idMaxChars),
@@ -27,11 +28,12 @@ export const scan = z
 
 export const enterCode = z.strictObject({ code: z.string().max(idMaxChars) })
 
-export const newMessage = z.strictObject({
-  to: id,
-  text: z.string().min(1).max(textMaxChars),
-  addressing: z.enum(['pn', 'lid']).optional(),
-})
+/** A message of any kind; without a `type` it is a text. */
+export const newMessage = z.preprocess(
+  (body) =>
+    typeof body === 'object' && body !== null && !('type' in body) ? { ...body, type: 'text' } : body,
+  writtenSchema,
+)
 
 const people = z.array(id).max(groupMembersMax - 1)
 
@@ -55,7 +57,8 @@ export const messagesQuery = z.strictObject({
 
 export const power = z.strictObject({ on: z.boolean() })
 
-export const read = z.strictObject({ chat: id })
+/** The whole chat, or those of its messages (WhatsApp ids). */
+export const read = z.strictObject({ chat: id, ids: z.array(id).optional() })
 
 export const fault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('drop'), ...device }),
@@ -80,9 +83,28 @@ export const fault = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('nack'),
     ...device,
+    /** Only messages to this number, JID or group. */
+    to: id.optional(),
     code: z.number().int().min(400).max(599),
     count,
   }),
+  /** The next messages to a companion cannot be decrypted; with `resend: false` they never come readable. */
+  z.strictObject({ kind: z.literal('garble'), ...device, count, resend: z.boolean().default(true) }),
+  /** Files that the media host has now (or the one at `path`, its direct path) are gone. */
+  z.strictObject({
+    kind: z.literal('media-expired'),
+    path: z.string().optional(),
+    status: z.literal([404, 410]).default(410),
+  }),
+  /** The next uploads, or downloads, are refused. */
+  z.strictObject({ kind: z.literal('media-upload'), status: httpError, count }),
+  z.strictObject({ kind: z.literal('media-download'), status: httpError, count }),
+  /** The next downloads have a wrong bit. */
+  z.strictObject({ kind: z.literal('media-corrupt'), count }),
+  /** Downloads wait so long before each 16 KB. */
+  z.strictObject({ kind: z.literal('media-slow'), ms: z.number().int().min(0).max(delayMaxMs) }),
+  /** Passes for uploads that were given are refused with 401: a client must ask for a new one. */
+  z.strictObject({ kind: z.literal('media-auth') }),
   z.strictObject({ kind: z.literal('delay'), ...device, ms: z.number().int().min(0).max(delayMaxMs) }),
   z.strictObject({ kind: z.literal('silent-handshake'), count }),
   /** Bytes of the caller's own: inside of Noise, where a stanza is expected; or a WebSocket message as they are. */

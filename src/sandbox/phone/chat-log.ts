@@ -1,5 +1,9 @@
-/** How far a message got. Own messages only move forward: sent, delivered, read. */
-type MessageStatus = 'sent' | 'delivered' | 'read' | 'received'
+import type { proto } from '@whiskeysockets/baileys'
+import type { ShownBody } from './body.ts'
+import type { NamedFile } from './kinds-decode.ts'
+
+/** How far a message got. Own messages only move forward: sent, delivered, read, played. */
+type MessageStatus = 'sent' | 'delivered' | 'read' | 'played' | 'received'
 
 interface ReceiptOfDevice {
   /** JID of the device that sent it. */
@@ -10,6 +14,33 @@ interface ReceiptOfDevice {
   readonly at: number
 }
 
+/** Something that was done to a message, by one person. */
+export interface Change {
+  /** WhatsApp id of the act. */
+  readonly id: string
+  readonly type: string
+  /** Number. */
+  readonly by: string
+  /** ms since 1970. */
+  readonly at: number
+  readonly [detail: string]: unknown
+}
+
+/** What became of a message since it was written. */
+export interface Changes {
+  /** All of it, oldest first. */
+  readonly history: Change[]
+  /** By number; who took a reaction back is not there. */
+  readonly reactions: Map<string, string>
+  readonly votes: Map<string, readonly string[]>
+  deletedBy: string | undefined
+  /** ms since 1970. */
+  pinnedUntil: number | undefined
+  starred: boolean
+  /** On this account's devices alone. */
+  deletedForMe: boolean
+}
+
 /** A message as a phone shows it. Accounts are named by their number, groups by their JID. */
 export interface ChatMessage {
   readonly id: string
@@ -17,19 +48,43 @@ export interface ChatMessage {
   readonly recipient: string
   /** The other side, or the group. */
   readonly chat: string
-  readonly text: string
-  /** `text`, or what else it is: `image`, `reaction`, `protocol`… */
+  text: string
+  /** As in its body; `protocol`… of what has none. */
   readonly type: string
+  /** Undefined for a plain text, and for what the phone cannot show. */
+  body?: ShownBody
+  /** Undefined for a plain text. */
+  content?: proto.IMessage
+  readonly file?: NamedFile
+  /** What was wrong with it, in words. */
+  readonly problems?: readonly string[]
   /** ms since 1970. */
   readonly timestamp: number
   status: MessageStatus
   readonly receipts: ReceiptOfDevice[]
+  changes?: Changes
 }
 
-/** A text that a phone has just written and the server has taken at `timestamp` (ms since 1970). */
-export const writtenText = (
-  message: Pick<ChatMessage, 'id' | 'sender' | 'chat' | 'text' | 'timestamp'>,
-): ChatMessage => ({ ...message, recipient: message.chat, type: 'text', status: 'sent', receipts: [] })
+export const changesOf = (message: ChatMessage): Changes => {
+  message.changes ??= {
+    history: [],
+    reactions: new Map(),
+    votes: new Map(),
+    deletedBy: undefined,
+    pinnedUntil: undefined,
+    starred: false,
+    deletedForMe: false,
+  }
+  return message.changes
+}
+
+/** What it says now; null when it was deleted or cannot be shown. */
+export const bodyOf = ({ type, text, body, changes }: ChatMessage): ShownBody | null => {
+  if (changes?.deletedBy !== undefined) return null
+  return body ?? (type === 'text' ? { type, text } : null)
+}
+
+export const contentOf = ({ text, content }: ChatMessage): proto.IMessage => content ?? { conversation: text }
 
 /** What a phone has shown, oldest first. */
 export interface ChatLog {
@@ -48,12 +103,12 @@ const dropAtOnce = 1000
 
 const nameOf = (chat: string, sender: string, id: string): string => `${chat} ${sender} ${id}`
 
-const order: readonly MessageStatus[] = ['sent', 'delivered', 'read']
+const order: readonly MessageStatus[] = ['sent', 'delivered', 'read', 'played']
 
 /** Moves a status forward, never back. */
-export const advance = (message: ChatMessage, to: 'delivered' | 'read'): void => {
+export const advance = (message: ChatMessage, to: 'delivered' | 'read' | 'played'): void => {
   if (message.status === 'received') {
-    if (to === 'read') message.status = to
+    if (to !== 'delivered') message.status = to
     return
   }
   if (order.indexOf(to) > order.indexOf(message.status)) message.status = to

@@ -31,7 +31,9 @@ const keyShare = (context: Context, account: Account): proto.IMessage => ({
 })
 
 const history = (context: Context, account: Account, log: ChatLog): proto.IMessage => {
-  const recent = log.messages.filter(({ type }) => type === 'text').slice(-historyMessagesMax)
+  const recent = log.messages
+    .filter(({ type, changes }) => type === 'text' && changes?.deletedBy === undefined)
+    .slice(-historyMessagesMax)
   const chats = Map.groupBy(recent, ({ chat }) => chat)
   const known = [...chats.keys()].flatMap((number) => context.directory.accounts.get(number) ?? [])
   const sync = proto.HistorySync.encode({

@@ -11,6 +11,11 @@ const participant = (group: Group, account: Account, role?: string): Node =>
     type: role,
   })
 
+const roleIn = ({ owner, admins }: Group, member: Account): string | undefined => {
+  if (member === owner) return 'superadmin'
+  return admins.has(member) ? 'admin' : undefined
+}
+
 /** A group as `<iq xmlns="w:g2">` answers with it. */
 export const groupNode = (group: Group): Node => {
   const { jid, subject, addressing, owner, createdAtSeconds, members } = group
@@ -28,7 +33,7 @@ export const groupNode = (group: Group): Node => {
       addressing_mode: addressing,
       size: String(members.size),
     },
-    [...members].map((member) => participant(group, member, member === owner ? 'superadmin' : undefined)),
+    [...members].map((member) => participant(group, member, roleIn(group, member))),
   )
 }
 

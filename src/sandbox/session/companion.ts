@@ -47,7 +47,7 @@ export const startCompanionSession = (
   const onMessage = (message: Node): void => {
     counters.messagesFromCompanions++
     countRepeat(attr(message, 'id') ?? '')
-    const nack = faults.consume('nack', companion)
+    const nack = faults.consume('nack', companion, context.directory.find(attr(message, 'to')))
     if (nack !== undefined) {
       counters.nacksSent++
       return send(ack(message, { t: context.nowSeconds(), error: nack.code }))

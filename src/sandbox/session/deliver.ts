@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import type { Node } from '../protocol/node.ts'
+import { bytesOf, children, type Node } from '../protocol/node.ts'
 import type { Device } from '../state/account.ts'
 
 /** Hands a stanza to a device: at once to a phone, by its mailbox to a companion. */
@@ -11,11 +11,28 @@ export const deliver = (context: Context, to: Device, stanza: Node): void => {
   }
   const companion = context.directory.companion(to)
   if (companion === undefined) return
-  companion.mailbox.put(stanza)
-  if (stanza.tag !== 'message') return
+  if (stanza.tag !== 'message') {
+    companion.mailbox.put(stanza)
+    return
+  }
+  const isPeer = stanza.attrs['category'] === 'peer'
+  const garble = isPeer ? undefined : context.faults.consume('garble', companion)
+  if (garble?.isLost === true) context.lost.add(stanza.attrs['id'] ?? '')
+  companion.mailbox.put(garble === undefined ? stanza : garbled(stanza))
   context.counters.messagesToCompanions++
   if (context.faults.consume('duplicate', companion) !== undefined) {
     context.counters.messagesToCompanions++
     companion.mailbox.put(stanza)
   }
 }
+
+/** The same with a bit flipped in each of its ciphertexts, where the MAC or the signature is. */
+const garbled = (stanza: Node): Node => ({
+  ...stanza,
+  content: children(stanza).map((part) => {
+    const bytes = part.tag === 'enc' ? bytesOf(part) : undefined
+    if (bytes === undefined) return part
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    return { ...part, content: bytes }
+  }),
+})

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { uploadMaxBytes } from '../media-host/host.ts'
 import { parseJid } from '../protocol/jid.ts'
 import {
   bundleMissing,
@@ -178,6 +179,17 @@ const getUsync: Handler = (context, _companion, iq) => {
 const getProps: Handler = () =>
   ok(element('props', { protocol: '1', hash: 'sandbox', refresh: '86400', refresh_id: '1' }))
 
+/** Where files go, and a pass to send them there with (Baileys, messages-send.ts `refreshMediaConn`). */
+const getMediaHosts: Handler = ({ media }, _companion, iq) => {
+  if (child(iq, 'media_conn') === undefined) return notImplemented
+  const { auth, ttlSeconds } = media.newAuth()
+  const ttl = String(ttlSeconds)
+  const host = { hostname: media.hostname, maxContentLengthBytes: String(uploadMaxBytes) }
+  return ok(
+    element('media_conn', { auth, ttl, auth_ttl: ttl, max_buckets: '12', id: '1' }, [element('host', host)]),
+  )
+}
+
 const handlers: Readonly<Record<string, Handler>> = {
   'get encrypt': getEncrypt,
   'set encrypt': setEncrypt,
@@ -192,6 +204,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   'set w:sync:app:state': answerAppState,
   'get w:sync:app:state': answerAppState,
   'get w:mex': getMex,
+  'set w:m': getMediaHosts,
   'get w:p': () => ok(),
   'set urn:xmpp:whatsapp:dirty': () => ok(),
   'get w:g2': answerGroups,

@@ -62,7 +62,7 @@ export const routeMessage = (context: Context, from: Device, sent: Node): Verdic
 }
 
 /** Receipts that are between a device and the server, and interest nobody else. */
-const privateReceipts = new Set(['sender', 'peer_msg', 'hist_sync', 'server-error'])
+const privateReceipts = new Set(['sender', 'peer_msg', 'hist_sync'])
 
 const routedReceipt = (
   context: Context,
@@ -83,6 +83,12 @@ const routedReceipt = (
     Array.isArray(receipt.content) ? receipt.content : undefined,
   )
 
+/** A companion asks its own phone for a file that the media host has no more. */
+const askPhone = (context: Context, from: Device, receipt: Node, to: Jid): void => {
+  if (context.directory.find(to) !== from.account) return
+  context.phone(from.account).deliver(routedReceipt(context, from, receipt, to, {}))
+}
+
 /**
  * Routes a receipt: a retry receipt to the very device that is asked, others to all devices of the account that sent the
  * message, since each of them shows its ticks; what was read, to the reader's other devices too.
@@ -91,6 +97,7 @@ export const routeReceipt = (context: Context, from: Device, receipt: Node): voi
   const type = attr(receipt, 'type')
   const to = parseJid(attr(receipt, 'to'))
   if (to === undefined || receiptIds(receipt).length === 0) return
+  if (type === 'server-error') return askPhone(context, from, receipt, to)
   if (type !== undefined && privateReceipts.has(type)) return
   const group = context.groups.find(attr(receipt, 'to'))
   if (group !== undefined) return routeGroupReceipt(context, from, receipt, group)

@@ -12,6 +12,8 @@ export interface Group {
   readonly owner: Account
   readonly createdAtSeconds: number
   readonly members: Set<Account>
+  /** The owner is one of them. */
+  readonly admins: Set<Account>
 }
 
 /** Where a message is shown: with a person or in a group. */
@@ -25,7 +27,7 @@ export const chatName = (chat: Chat): string => (isGroup(chat) ? chat.jid : chat
 export interface Groups {
   readonly all: readonly Group[]
   /** @throws SandboxError 409 when there are too many */
-  create(group: Omit<Group, 'jid' | 'members'> & { readonly members: readonly Account[] }): Group
+  create(group: Omit<Group, 'jid' | 'members' | 'admins'> & { readonly members: readonly Account[] }): Group
   /** Takes accounts in, in that order, and out. @throws SandboxError 422 when they are too many */
   change(
     group: Group,
@@ -57,16 +59,24 @@ export const createGroups = (entropy: Entropy): Groups => {
     },
     create(parts) {
       if (byJid.size >= groupsMax) throw new SandboxError(409, `there are ${groupsMax} groups already`)
-      const group: Group = { ...parts, jid: newJid(), members: new Set([parts.owner, ...parts.members]) }
+      const group: Group = {
+        ...parts,
+        jid: newJid(),
+        members: new Set([parts.owner, ...parts.members]),
+        admins: new Set([parts.owner]),
+      }
       byJid.set(group.jid, group)
       return group
     },
-    change({ members }, { add, remove }) {
+    change({ members, admins }, { add, remove }) {
       if (members.size + add.length > groupMembersMax) {
         throw new SandboxError(422, `add: a group has ${groupMembersMax} members at most`)
       }
       for (const account of add) members.add(account)
-      for (const account of remove) members.delete(account)
+      for (const account of remove) {
+        members.delete(account)
+        admins.delete(account)
+      }
     },
     find(jid) {
       return parseJid(jid)?.server === groupServer ? byJid.get(jid ?? '') : undefined
