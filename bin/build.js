@@ -1,5 +1,6 @@
 /** `node bin/build.js ROOT FOLDER`: bundles src/main.ts into the folder. */
 import { readFile } from 'node:fs/promises'
+import { builtinModules, createRequire, findPackageJSON } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, transform } from 'esbuild'
@@ -33,6 +34,32 @@ const lazyProto = {
   setup({ onLoad }) {
     onLoad({ filter: waProto }, async ({ path: file }) => ({
       contents: lazyTypes(await readFile(file, 'utf8')),
+    }))
+  },
+}
+
+/** Whether a file is CommonJS, as Node tells it. */
+const isCommonJs = async (file) => {
+  if (/\.[cm]js$/.test(file)) return file.endsWith('.cjs')
+  const manifest = findPackageJSON(pathToFileURL(file))
+  return manifest !== undefined && JSON.parse(await readFile(manifest, 'utf8')).type !== 'module'
+}
+
+/** Where a CommonJS package is imported late, esbuild gives its chunk nothing but a default export: here are the others. */
+const lateNames = {
+  name: 'late-names',
+  setup({ onLoad, onResolve, resolve }) {
+    onResolve({ filter: /^[a-z@]/ }, async ({ path: name, kind, resolveDir, pluginData }) => {
+      if (kind !== 'dynamic-import' || pluginData === lateNames || builtinModules.includes(name))
+        return undefined
+      const { path: file, external } = await resolve(name, { kind, resolveDir, pluginData: lateNames })
+      const isLate = path.isAbsolute(file) && external !== true && (await isCommonJs(file))
+      return isLate ? { path: file, namespace: 'late-names' } : undefined
+    })
+    onLoad({ filter: /.*/, namespace: 'late-names' }, ({ path: file }) => ({
+      contents: `import whole from ${JSON.stringify(file)}; export default whole;
+export const { ${Object.keys(createRequire(import.meta.url)(file)).join(', ')} } = whole;`,
+      resolveDir: root,
     }))
   },
 }
@@ -93,7 +120,7 @@ await build({
   entryPoints: ['src/main.ts'],
   format: 'esm',
   splitting: true,
-  plugins: [ownPlaces, leanPackages],
+  plugins: [ownPlaces, lateNames, leanPackages],
   // Native code, and what Baileys may find or not.
   external: ['better-sqlite3', 'pino-pretty', 'sharp', 'jimp', 'link-preview-js', 'audio-decode'],
   // No more than this: a stack trace of the bundle must say something, and errors are told apart by their names.

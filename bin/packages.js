@@ -71,7 +71,7 @@ export const wasmInFiles = (source) => {
 
 const loader = /^const load = createRequire\(import\.meta\.url\)$/m
 /** As in `export const { and, eq } = load('drizzle-orm') as typeof Orm`. */
-const loaded = /export const (\{[^}]*\}) = load\(\s*('[^']+'),?\s*\) as typeof \w+/g
+const loaded = /export const (\{[^}]*\}) =\s+load\(\s*('[^']+'),?\s*\) as typeof \w+/g
 
 /**
  * What a source of ours loads as CommonJS for the sake of a quick start: a bundle has none of the files that are slow.

@@ -132,3 +132,21 @@ test('where no bundle can be written the sources run as they are, and a line say
   expect(ranWithout(root, await run())).toContain('EEXIST')
   await chmod(path.dirname(cache), 0o755)
 })
+
+test('a CommonJS package that is imported late gives its names, as it does without a bundle', async () => {
+  const { root, source, run } = await createProject({ esbuild: true })
+  const folder = path.join(root, 'node_modules/late')
+  await mkdir(folder)
+  await writeFile(path.join(folder, 'package.json'), '{"name":"late","main":"index.js"}')
+  // Names that nobody can tell without running it.
+  await writeFile(
+    path.join(folder, 'index.js'),
+    "for (const name of ['Agent']) module.exports[name] = () => 'its agent'",
+  )
+  await source('one')
+  await appendFile(
+    path.join(root, 'src/main.ts'),
+    "\nconst late = await import('late')\nconsole.log((late.Agent ?? late.default.Agent)(), 'Agent' in late)",
+  )
+  expect(await run()).toContain('its agent true')
+})
