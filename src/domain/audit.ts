@@ -28,12 +28,16 @@ export type AuditAction =
   | 'message.retry'
   | 'message.receipt'
   | 'message.receive'
+  | 'media.add'
+  | 'media.fetch'
+  | 'media.retry'
+  | 'media.remove'
 
 /** What changed, by whom. `before` and `after` hold the fields that matter, never secrets. */
 export interface NewAuditEntry {
   readonly origin: Origin
   readonly action: AuditAction
-  readonly target: { readonly kind: 'device' | 'message'; readonly id: string }
+  readonly target: { readonly kind: 'device' | 'message' | 'media'; readonly id: string }
   readonly before: Readonly<Record<string, unknown>> | null
   readonly after: Readonly<Record<string, unknown>> | null
 }

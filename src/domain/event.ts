@@ -1,3 +1,4 @@
+import type { MediaState } from './media.ts'
 import type { MessageStatus } from './message.ts'
 import type { DeviceStatus, StatusReason } from './device.ts'
 
@@ -21,6 +22,16 @@ export type EventBody =
   | {
       readonly type: `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled'}`
       readonly data: { readonly messageId: string; readonly [field: string]: unknown }
+    }
+  | {
+      readonly type: `media.${MediaState}`
+      /** `ofMessage` is the id of the message that it came with. */
+      readonly data: {
+        readonly mediaId: string
+        readonly ofMessage: string | null
+        readonly code?: string
+        readonly detail?: string
+      }
     }
 
 export type EventType = EventBody['type']

@@ -42,3 +42,27 @@ export interface FileInfo {
 
 /** A file as a message that came in describes it. */
 export type ReceivedFile = RemoteFile & FileInfo
+
+/** A file that the gateway knows of. All times are wall-clock ms. */
+export interface Media extends FileInfo {
+  /** `med_…`, the `uploadId` of bodies. */
+  readonly id: string
+  /** Null for one that any device may send. */
+  readonly deviceId: string | null
+  /** Of one that came with a message: that message's id. */
+  readonly messageId: string | null
+  readonly source: MediaSource
+  readonly state: MediaState
+  /** Hex; of one that is not stored, what the sender says, which may be nothing. */
+  readonly sha256: string
+  readonly bytes: number
+  readonly remote: RemoteFile | null
+  readonly error: { readonly code: string; readonly detail: string } | null
+  /** To fetch it, since it was asked for last. */
+  readonly attempts: number
+  /** Of one that waits: when it is fetched next; null when nobody has asked for it. */
+  readonly dueAt: number | null
+  readonly createdAt: number
+  readonly storedAt: number | null
+  readonly removedAt: number | null
+}

@@ -14,6 +14,7 @@ import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
+import type { MediaStore } from './media-store.ts'
 import type { ReceivedFile } from '../domain/media.ts'
 import type {
   Direction,
@@ -292,7 +293,13 @@ export interface InboundStore {
    */
   promote(
     lease: Lease,
-    input: { readonly deviceId: string; readonly stanzaKey: string; readonly promotion: Promotion },
+    input: {
+      readonly deviceId: string
+      readonly stanzaKey: string
+      readonly promotion: Promotion
+      /** Of a promotion with a file: the id that it gets, and when it is to be fetched (null: when somebody asks). */
+      readonly file?: { readonly id: string; readonly dueAt: number | null }
+    },
     origin: Origin,
     now: number,
   ): Promise<{ readonly stored: Message | null }>
@@ -372,6 +379,7 @@ export interface Store {
   readonly auth: AuthStore
   readonly inbound: InboundStore
   readonly addresses: AddressStore
+  readonly media: MediaStore
   readonly leases: LeaseStore
   readonly events: EventStore
   readonly audit: AuditStore

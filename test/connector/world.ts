@@ -69,6 +69,7 @@ const copyOf = (store: Store): Store => ({
   outbox: { ...store.outbox },
   auth: { ...store.auth },
   inbound: { ...store.inbound },
+  media: { ...store.media },
   leases: { ...store.leases },
   events: { ...store.events },
 })

@@ -6,6 +6,7 @@ import type { OpenStores } from './conformance/fixtures.ts'
 import { describeInbound } from './conformance/inbound.ts'
 import { describeLeases } from './conformance/leases.ts'
 import { describeLogs } from './conformance/logs.ts'
+import { describeMedia } from './conformance/media.ts'
 import { describeMessages } from './conformance/messages.ts'
 import { describeOutboxProperty } from './conformance/outbox-property.ts'
 import { describeOutbox } from './conformance/outbox.ts'
@@ -15,6 +16,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
   describe(name, () => {
     describeDevices(open)
     describeMessages(open)
+    describeMedia(open)
     describeOutbox(open)
     describeDecisions(open)
     describeOutboxProperty(open)

@@ -7,6 +7,7 @@ import { newFile } from './files.ts'
 const scansAllowed = [
   'SCAN devices USING INDEX sqlite_autoindex_devices_1',
   'SCAN devices USING INDEX devices_unsettled',
+  'SCAN outbox USING INDEX outbox_open',
   'SCAN json_each VIRTUAL TABLE INDEX 1:',
 ]
 
@@ -105,9 +106,15 @@ it.each([
     '"outbox"."idempotency_key" = ?)',
     'outbox_idempotency (device_id=? AND idempotency_key=?)',
   ],
-  ['what is due', 'inner join "messages"', 'outbox_due (device_id=? AND due_at>? AND due_at<?)'],
-  ['when the next is due', 'min("due_at")', 'outbox_due (device_id=? AND due_at>?)'],
+  ['what is due', '"outbox"."due_at" <= ?', 'outbox_due (device_id=? AND due_at>? AND due_at<?)'],
+  ['when the next is due', 'min("due_at") from "outbox"', 'outbox_due (device_id=? AND due_at>?)'],
   ['an outbox row', 'update "outbox" set "chat" = ?, "state"', 'outbox_message (message_id=?)'],
+  ['a file', 'from "media" where "media"."id" = ?', 'media_id (id=?)'],
+  ['which files are due', '"media"."due_at" <= ?', 'media_due (device_id=?'],
+  ['when the next file is due', 'min("due_at") from "media"', 'media_due (device_id=?'],
+  ['the files of some bytes', '"media"."sha256" in (select value', 'media_by_sha256 (sha256=?)'],
+  ['the oldest files', '"media"."stored_at" < ?', 'media_stored (stored_at<?)'],
+  ['what messages need that are not sent', `"outbox"."state" in ('queued', 'sending') and`, 'outbox_'],
   ['the other address of a number', '"addresses"."pn" = ?)', 'addresses_by_pn (device_id=? AND pn=?)'],
   ['new events', 'from "events" where ("events"."seq" > ?', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [

@@ -27,6 +27,7 @@ export const {
   max,
   min,
   ne,
+  notInArray,
   or,
   Param,
   Placeholder,

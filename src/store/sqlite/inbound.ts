@@ -1,12 +1,15 @@
 import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
+import type { MessageBody } from '../../domain/body.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
+import type { Media } from '../../domain/media.ts'
 import type { Message, Reference } from '../../domain/message.ts'
 import type { InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import { type MediaQueries, mediaRef, receivedMedia } from './media-rows.ts'
 import { journal } from './schema.ts'
 import { directAll, directWrite, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
@@ -88,6 +91,20 @@ const createJournal = (db: Db) => {
 
 type PromotedMessage = Extract<Promotion, { kind: 'message' }>
 
+/** A body with what only the store knows: the ids of the message that it answers and of its file. */
+const withIds = (
+  { body, text }: NewMessage,
+  { replyTo, received }: { readonly replyTo: string | undefined; readonly received: Media | undefined },
+): MessageBody | null => {
+  if (replyTo === undefined && received === undefined) return body ?? null
+  const whole = body ?? { type: 'text', text: text ?? '' }
+  return {
+    ...whole,
+    ...(received === undefined ? {} : { media: mediaRef(received) }),
+    ...(replyTo === undefined ? {} : { replyTo }),
+  }
+}
+
 /** Who wrote a message that we sent is known: the device's own account, under whichever address. */
 const isSameMessage = (a: NewMessage, b: Message): boolean =>
   a.direction === b.direction &&
@@ -105,7 +122,14 @@ export const createInbound = (
     tracer,
     messages,
     addresses,
-  }: { fence: Fence; tracer: Tracer; messages: MessageQueries; addresses: AddressQueries },
+    media,
+  }: {
+    fence: Fence
+    tracer: Tracer
+    messages: MessageQueries
+    addresses: AddressQueries
+    media: MediaQueries
+  },
 ): InboundStore => {
   const rows = createJournal(db)
 
@@ -142,21 +166,20 @@ export const createInbound = (
 
   /** Writes the message unless it is there; returns it as it was written. */
   const store = (
-    { message: { error, ...given }, quoted }: PromotedMessage,
+    { message: { error, ...given }, quoted, file }: PromotedMessage,
+    place: { readonly id: string; readonly dueAt: number | null } | undefined,
     origin: Origin,
     now: number,
   ): Message | null => {
     const { deviceId, content } = given
     const chat = addresses.complete(deviceId, given.chat)
     const replyTo = repliedTo(deviceId, chat, quoted)
+    const received = file && place ? receivedMedia(file, place, given, now) : undefined
     const input: NewMessage = {
       ...given,
       chat,
       sender: addresses.complete(deviceId, given.sender),
-      body:
-        replyTo === undefined
-          ? (given.body ?? null)
-          : { ...(given.body ?? { type: 'text', text: given.text ?? '' }), replyTo },
+      body: withIds(given, { replyTo, received }),
     }
     const reached = input.direction === 'inbound' ? 'delivered' : 'sent'
     const message = newMessage(input, error === null ? reached : 'failed', error, now)
@@ -165,6 +188,7 @@ export const createInbound = (
       .find((stored) => isSameMessage(input, stored))
     if (known === undefined) {
       messages.insert(message, content)
+      if (received !== undefined) media.insert(received)
       trace(null, message, origin, now)
       return message
     }
@@ -172,16 +196,17 @@ export const createInbound = (
     const { id, sender, createdAt } = known
     const filled = { ...message, id, chat: known.chat, sender, createdAt }
     messages.reveal(filled, content)
+    if (received !== undefined) media.insert({ ...received, messageId: id })
     trace(known, filled, origin, now)
     return filled
   }
 
   return {
     pending: (deviceId, limit) => engine.read(() => rows.pending(deviceId, limit)),
-    promote: (lease, { deviceId, stanzaKey, promotion }, origin, now) =>
+    promote: (lease, { deviceId, stanzaKey, promotion, file }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const stored = promotion.kind === 'message' ? store(promotion, origin, now) : null
+        const stored = promotion.kind === 'message' ? store(promotion, file, origin, now) : null
         rows.promote(deviceId, stanzaKey, now)
         return { stored }
       }),

@@ -16,6 +16,8 @@ import { createEvents } from './events.ts'
 import { createFence } from './fence.ts'
 import { createInbound } from './inbound.ts'
 import { createLeases } from './leases.ts'
+import { createMedia } from './media.ts'
+import { createMediaQueries } from './media-rows.ts'
 import { createMessageQueries } from './message-rows.ts'
 import { createMessages } from './messages.ts'
 import { createMeta } from './meta.ts'
@@ -133,6 +135,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const queue = createOutboxQueue(db)
   const deviceQueries = createDeviceQueries(db)
   const messageQueries = createMessageQueries(db)
+  const mediaQueries = createMediaQueries(db)
   const addressQueries = createAddressQueries(db)
   const meta = createMeta(db, engine, checkRoom)
 
@@ -154,7 +157,9 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       tracer,
       messages: messageQueries,
       addresses: addressQueries,
+      media: mediaQueries,
     }),
+    media: createMedia(db, engine, { fence, tracer, queries: mediaQueries }),
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),
     leases: createLeases(db, engine, clock),
     events: createEvents(db, engine),
