@@ -3,6 +3,7 @@ import type { Entropy } from './entropy.ts'
 import type { Faults } from './faults.ts'
 import type { Log } from './log.ts'
 import type { MediaHost } from './media-host/host.ts'
+import type { AppStatePatch } from './phone/app-state.ts'
 import type { KeyBundle } from './protocol/key-bundle.ts'
 import type { Node } from './protocol/node.ts'
 import type { Account, Companion, Device } from './state/account.ts'
@@ -21,6 +22,8 @@ export interface PhonePort {
    * and a session for each pair would cost far more than it proves.
    */
   learnSenderKey(group: string, sender: Device, distribution: Uint8Array): void
+  /** Reads a change that one of its companions made to the app state. */
+  takeAppState(patch: AppStatePatch): void
   /** Shares its app state key and its history with a companion that logged in for the first time. */
   startInitialSync(companion: Companion): void
 }

@@ -54,6 +54,8 @@ export interface Counters {
   mediaRetries: number
   /** Messages whose stanza said something else of them than their content, or left it out. */
   misdescribedMessages: number
+  /** App state patches that the account's phone could not read. */
+  appStateUnreadable: number
   /** Edits, deletions… that phones did not apply: of a message that they have not, or by who may not. */
   actsRefused: number
 }
@@ -98,5 +100,6 @@ export const createCounters = (): Counters => ({
   mediaRejectedByPhones: 0,
   mediaRetries: 0,
   misdescribedMessages: 0,
+  appStateUnreadable: 0,
   actsRefused: 0,
 })

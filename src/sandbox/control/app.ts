@@ -28,6 +28,7 @@ import {
   power,
   read,
   scan,
+  typing,
 } from './schemas.ts'
 
 export interface ControlParts {
@@ -196,6 +197,21 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
       return request.json({ played: await phone.markPlayed(phones.chat(chat), ids) })
     }),
   )
+
+  app.post(
+    '/phones/:number/typing',
+    withBody(typing, (request, { to, state }) => {
+      livePhoneOf(request).sendChatstate(phones.chat(to), state)
+      return request.json({ state })
+    }),
+  )
+  const settled = async (request: Request, read: (phone: Phone) => object): Promise<Response> => {
+    const phone = phoneOf(request)
+    await phone.idle()
+    return request.json(read(phone))
+  }
+  app.get('/phones/:number/typing', (request) => settled(request, ({ chatstates }) => chatstates))
+  app.get('/phones/:number/app-state', (request) => settled(request, ({ appState }) => appState))
 
   const stats = async (request: Request): Promise<Response> => {
     await Promise.all(phones.all.map((phone) => phone.idle()))

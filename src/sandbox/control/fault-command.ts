@@ -5,6 +5,7 @@ import { readQr } from '../phone/qr-image.ts'
 import { parseJid } from '../protocol/jid.ts'
 import { parseLinkingQr } from '../protocol/qr-text.ts'
 import { streamError, streamReplaced } from '../protocol/stanzas.ts'
+import { restrict } from '../session/restriction.ts'
 import { unlinkCompanion } from '../session/companion.ts'
 import type { Pairings } from '../session/pairings.ts'
 import type { LiveSocket, Sockets } from '../sockets.ts'
@@ -97,6 +98,8 @@ export const causeFault = ({ context, phones, pairings, sockets }: Parts, comman
     case 'passkey':
       for (const pairing of pairings.open) pairing.requirePasskey()
       return pairings.open.size
+    case 'restrict':
+      return restrict(context, phones.contact(command.device), command.seconds)
     case 'media-expired':
       return context.media.store.expire(command.path, command.status)
     case 'media-auth':

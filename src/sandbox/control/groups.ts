@@ -24,6 +24,7 @@ const groupView = (group: Group): object => ({
     name: member.name,
     jid: jidOf(member),
     lid: jidOf(member, 0, 'lid'),
+    role: member === group.owner ? 'owner' : group.admins.has(member) ? 'admin' : 'member',
   })),
 })
 
@@ -62,7 +63,7 @@ export const serveGroups = (
   )
   app.post(
     '/groups/:group/members',
-    withBody(groupChange, (request, { add, remove, by }) => {
+    withBody(groupChange, (request, { add, remove, promote, demote, by }) => {
       const group = groupOf(context, request.req.param('group') ?? '')
       const actor = by === undefined ? group.owner : phones.contact(by)
       const added = accountsOf(add).filter((account) => !group.members.has(account))
@@ -70,6 +71,16 @@ export const serveGroups = (
       context.groups.change(group, { add: added, remove: removed })
       if (added.length > 0) announceGroup(context, group, { kind: 'add', accounts: added }, actor)
       if (removed.length > 0) announceGroup(context, group, { kind: 'remove', accounts: removed }, actor)
+      for (const [kind, names] of [
+        ['promote', promote],
+        ['demote', demote],
+      ] as const) {
+        const accounts = accountsOf(names).filter(
+          (account) => account !== group.owner && group.members.has(account),
+        )
+        for (const account of accounts) group.admins[kind === 'promote' ? 'add' : 'delete'](account)
+        if (accounts.length > 0) announceGroup(context, group, { kind, accounts }, actor)
+      }
       return request.json(groupView(group))
     }),
   )

@@ -7,6 +7,7 @@ const nameMaxChars = 100
 const idMaxChars = 200
 const countMax = 1_000_000
 const delayMaxMs = 60_000
+const restrictMaxSeconds = 31_536_000
 
 const id = z.string().min(1).max(idMaxChars)
 const count = z.number().int().min(1).max(countMax).default(1)
@@ -45,14 +46,28 @@ export const newGroup = z.strictObject({
   addressing: z.enum(['pn', 'lid']).default('lid'),
 })
 
-/** Who comes and who goes. `by` did it, the owner unless it says otherwise. */
+/** Who comes and who goes, who becomes an admin and who is none any more. `by` did it, the owner unless it says otherwise. */
 export const groupChange = z
-  .strictObject({ add: people.default([]), remove: people.default([]), by: id.optional() })
-  .refine(({ add, remove }) => add.length + remove.length > 0, 'say whom to add or to remove')
+  .strictObject({
+    add: people.default([]),
+    remove: people.default([]),
+    promote: people.default([]),
+    demote: people.default([]),
+    by: id.optional(),
+  })
+  .refine(
+    ({ add, remove, promote, demote }) => [...add, ...remove, ...promote, ...demote].length > 0,
+    'say whom to add or to remove, to promote or to demote',
+  )
 
 /** Without a limit all messages are listed, with one the newest. */
 export const messagesQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).default(Number.POSITIVE_INFINITY),
+})
+
+export const typing = z.strictObject({
+  to: id,
+  state: z.enum(['composing', 'recording', 'paused']).default('composing'),
 })
 
 export const power = z.strictObject({ on: z.boolean() })
@@ -90,6 +105,12 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   /** The next messages to a companion cannot be decrypted; with `resend: false` they never come readable. */
   z.strictObject({ kind: z.literal('garble'), ...device, count, resend: z.boolean().default(true) }),
+  /** The account may write to nobody new for so many seconds (0: it may again), and its companions hear of it. */
+  z.strictObject({
+    kind: z.literal('restrict'),
+    device: id,
+    seconds: z.number().int().min(0).max(restrictMaxSeconds),
+  }),
   /** Files that the media host has now (or the one at `path`, its direct path) are gone. */
   z.strictObject({
     kind: z.literal('media-expired'),

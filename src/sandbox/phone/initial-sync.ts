@@ -2,12 +2,11 @@ import { deflateSync } from 'node:zlib'
 import { proto } from '@whiskeysockets/baileys'
 import type { Context } from '../context.ts'
 import { type Account, jidOf } from '../state/account.ts'
+import { appStateKeyOf } from './app-state.ts'
 import type { ChatLog } from './chat-log.ts'
 
 /** Messages of a phone that a newly linked companion gets as history. */
 const historyMessagesMax = 100
-const appStateKeyIdBytes = 6
-const appStateKeyBytes = 32
 const secondMs = 1000
 
 const keyShare = (context: Context, account: Account): proto.IMessage => ({
@@ -16,11 +15,9 @@ const keyShare = (context: Context, account: Account): proto.IMessage => ({
     appStateSyncKeyShare: {
       keys: [
         {
-          keyId: {
-            keyId: context.entropy.bytes(`phone ${account.number} app state key id`, appStateKeyIdBytes),
-          },
+          keyId: { keyId: appStateKeyOf(context, account).id },
           keyData: {
-            keyData: context.entropy.bytes(`phone ${account.number} app state key`, appStateKeyBytes),
+            keyData: appStateKeyOf(context, account).data,
             fingerprint: { rawId: account.rawId, currentIndex: account.lastKeyIndex, deviceIndexes: [0] },
             timestamp: context.clock.now(),
           },

@@ -6,8 +6,10 @@ import { routeReceipt } from '../session/router.ts'
 import type { Account, Device } from '../state/account.ts'
 import { type Chat, isGroup } from '../state/groups.ts'
 import { createActs } from './acts.ts'
+import { type AppStateEntry, createAppState } from './app-state.ts'
 import type { Written } from './body.ts'
 import { type ChatLog, type ChatMessage, createChatLog } from './chat-log.ts'
+import { type Chatstate, type ChatstateName, createChatstates } from './chatstates.ts'
 import { initialSyncMessages } from './initial-sync.ts'
 import { createMediaRetry } from './media-retry.ts'
 import { createReceipts } from './receipts.ts'
@@ -29,6 +31,12 @@ export interface Phone extends PhonePort {
   markRead(chat: Chat, ids?: readonly string[]): Promise<number>
   /** The same for what can be played: voice messages, videos. */
   markPlayed(chat: Chat, ids?: readonly string[]): Promise<number>
+  /** Who was typing to the phone, or stopped; the newest are kept. */
+  readonly chatstates: readonly Chatstate[]
+  /** Says that its owner is typing, recording or has stopped. */
+  sendChatstate(to: Chat, state: ChatstateName): void
+  /** What companions have written into the app state, as it is now. */
+  readonly appState: readonly AppStateEntry[]
   readonly isOn: boolean
   /** Switched off it takes nothing in and does nothing: what it gets waits, and comes when it is on again. */
   switch(on: boolean): void
@@ -65,6 +73,8 @@ export const createPhone = (context: Context, account: Account, scope: string): 
   const show = createShowing(context, account, log, createActs(context, account, log))
   const write = createWriting({ context, account, log, sending, show, newMessageId })
   const receipts = createReceipts(context, account, log)
+  const appState = createAppState(context, account, log)
+  const chatstates = createChatstates(context, account)
   const retryMedia = createMediaRetry(context, account, log)
 
   const onMessage = async (stanza: Node): Promise<void> => {
@@ -116,6 +126,7 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     try {
       if (stanza.tag === 'message') await onMessage(stanza)
       else if (stanza.tag === 'receipt') await onReceipt(stanza)
+      else if (stanza.tag === 'chatstate') chatstates.take(stanza)
       else if (stanza.tag === 'notification') sending.onGroupChange(stanza)
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown'
@@ -148,6 +159,14 @@ export const createPhone = (context: Context, account: Account, scope: string): 
     takeBundle: () => signal.takeBundle(),
     learnSenderKey: (group, sender, distribution) => senderKeys.learn(group, addressOf(sender), distribution),
     deliver,
+    takeAppState: (patch) => void inOrder(() => appState.take(patch)),
+    get appState() {
+      return appState.entries
+    },
+    get chatstates() {
+      return chatstates.seen
+    },
+    sendChatstate: (to, state) => chatstates.send(to, state),
     startInitialSync(companion) {
       void inOrder(async () => {
         for (const content of initialSyncMessages(context, account, log)) {

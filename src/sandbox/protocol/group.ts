@@ -38,8 +38,23 @@ export const groupNode = (group: Group): Node => {
 }
 
 export type GroupChange =
-  | { readonly kind: 'create' }
-  | { readonly kind: 'add' | 'remove'; readonly accounts: readonly Account[] }
+  | { readonly kind: 'create' | 'subject' }
+  | { readonly kind: 'add' | 'remove' | 'promote' | 'demote'; readonly accounts: readonly Account[] }
+
+const changeNode = (group: Group, change: GroupChange, t: number): Node => {
+  switch (change.kind) {
+    case 'create':
+      return element('create', { type: 'new' }, [groupNode(group)])
+    case 'subject':
+      return element('subject', { subject: group.subject, s_t: String(t) })
+    default:
+      return element(
+        change.kind,
+        {},
+        change.accounts.map((account) => participant(group, account)),
+      )
+  }
+}
 
 /** Tells a member that a group was made or who came and went. `by` did it; somebody who left did it himself. */
 export const groupNotification = (
@@ -48,14 +63,7 @@ export const groupNotification = (
   by: Account,
   stanza: { readonly id: string; readonly t: number },
 ): Node => {
-  const content =
-    change.kind === 'create'
-      ? element('create', { type: 'new' }, [groupNode(group)])
-      : element(
-          change.kind,
-          {},
-          change.accounts.map((account) => participant(group, account)),
-        )
+  const content = changeNode(group, change, stanza.t)
   return notification(
     {
       ...stanza,

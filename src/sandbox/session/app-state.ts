@@ -42,9 +42,11 @@ const answerCollection = (context: Context, companion: Companion, asked: Node): 
         element('error', { code: '409', text: 'conflict' }),
       ])
     }
-    patches.push(withVersion(patch, known + 1))
+    const bytes = withVersion(patch, known + 1)
+    patches.push(bytes)
     companion.account.appState.set(name, patches)
     announce(context, companion, name, patches.length)
+    context.phone(companion.account).takeAppState({ name, version: known + 1, bytes })
     return element('collection', { name, version: String(patches.length) })
   }
   const missing = patches.slice(known).map((each) => element('patch', {}, each))

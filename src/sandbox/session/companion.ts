@@ -4,6 +4,7 @@ import { ack, iqError, iqResult, streamDeviceRemoved, streamReplaced, success } 
 import { type Companion, type CompanionSession, type Device, jidOf } from '../state/account.ts'
 import type { Connection } from '../wire/connection.ts'
 import { answerIq } from './iq.ts'
+import { accountRestricted, isHeldBack } from './restriction.ts'
 import { announceDevice, routeChatstate, routeMessage, routeReceipt } from './router.ts'
 
 /** What a socket does with the stanzas that it gets, from the handshake on. */
@@ -51,6 +52,10 @@ export const startCompanionSession = (
     if (nack !== undefined) {
       counters.nacksSent++
       return send(ack(message, { t: context.nowSeconds(), error: nack.code }))
+    }
+    if (isHeldBack(context, companion.account, message)) {
+      counters.nacksSent++
+      return send(ack(message, { t: context.nowSeconds(), error: accountRestricted }))
     }
     const verdict = routeMessage(context, self, message)
     if (faults.consume('lose-acks', companion) !== undefined) {

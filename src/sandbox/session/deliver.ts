@@ -26,13 +26,17 @@ export const deliver = (context: Context, to: Device, stanza: Node): void => {
   }
 }
 
-/** The same with a bit flipped in each of its ciphertexts, where the MAC or the signature is. */
+/** Behind a first message's MAC come the ids of the keys that it is made with, some 7 bytes. */
+const garbledFromEnd = 12
+
+/** The same with a bit flipped in each of its ciphertexts. */
 const garbled = (stanza: Node): Node => ({
   ...stanza,
   content: children(stanza).map((part) => {
     const bytes = part.tag === 'enc' ? bytesOf(part) : undefined
     if (bytes === undefined) return part
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    const at = bytes.length - garbledFromEnd
+    bytes[at] = (bytes[at] ?? 0) ^ 1
     return { ...part, content: bytes }
   }),
 })

@@ -15,6 +15,7 @@ import { answerAppState } from './app-state.ts'
 import { takeBundle } from './bundles.ts'
 import { answerGroups } from './group-iq.ts'
 import type { IqAnswer } from './iq-answer.ts'
+import { timelockOf } from './restriction.ts'
 import { answerUsync } from './usync.ts'
 
 type Handler = (context: Context, companion: Companion, iq: Node) => IqAnswer
@@ -159,10 +160,10 @@ const setBlocklist: Handler = (_context, companion, iq) => {
   return ok(blocklist(companion))
 }
 
-/** Answers GraphQL queries about the account's standing: never restricted. Others get no data. */
-const getMex: Handler = () => {
+/** Answers GraphQL queries about the account's standing. Others get no data. */
+const getMex: Handler = (context, { account }) => {
   const data = {
-    xwa2_fetch_account_reachout_timelock: { is_active: false, time_enforcement_ends: '0' },
+    xwa2_fetch_account_reachout_timelock: timelockOf(context, account),
     xwa2_message_capping_info: { total_quota: -1, used_quota: 0, capping_status: 'NONE' },
   }
   return ok(element('result', {}, Buffer.from(JSON.stringify({ data }))))
@@ -208,6 +209,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   'get w:p': () => ok(),
   'set urn:xmpp:whatsapp:dirty': () => ok(),
   'get w:g2': answerGroups,
+  'set w:g2': answerGroups,
   'get w:profile:picture': () => notFound,
   'set status': () => ok(),
   'get disappearing_mode': () => ok(element('disappearing_mode', { duration: '0', t: '0' })),

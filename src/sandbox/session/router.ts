@@ -126,11 +126,20 @@ export const routeReceipt = (context: Context, from: Device, receipt: Node): voi
 /** Typing and presence: to whoever is there now, never kept. */
 export const routeChatstate = (context: Context, from: Device, chatstate: Node): void => {
   const to = parseJid(attr(chatstate, 'to'))
+  const group = context.groups.find(attr(chatstate, 'to'))
+  const tell = (account: Account, attrs: Record<string, string>): void => {
+    const stanza = element('chatstate', attrs, children(chatstate))
+    for (const companion of account.companions.values()) companion.session?.send(stanza)
+    context.phone(account).deliver(stanza)
+  }
+  if (group?.members.has(from.account) === true) {
+    const attrs = { from: group.jid, participant: jidOf(from.account, 0, group.addressing) }
+    for (const member of group.members) if (member !== from.account) tell(member, attrs)
+    return
+  }
   const account = context.directory.find(to)
   if (to === undefined || account === undefined) return
-  const stanza = element('chatstate', { from: jidOf(from.account, 0, addressingOf(to)) }, children(chatstate))
-  for (const companion of account.companions.values()) companion.session?.send(stanza)
-  context.phone(account).deliver(stanza)
+  tell(account, { from: jidOf(from.account, 0, addressingOf(to)) })
 }
 
 /** Everyone who talks to an account or is in a group with it, and itself. */

@@ -46,6 +46,8 @@ export interface Account {
   readonly peers: Set<string>
   readonly blocked: Set<string>
   readonly appState: Map<string, Uint8Array[]>
+  /** Until when it may write to nobody new; seconds since 1970. */
+  restrictedUntilSeconds: number
   lastDevice: number
   lastKeyIndex: number
 }

@@ -45,6 +45,7 @@ export const createDirectory = (entropy: Entropy): Directory => {
         peers: new Set(),
         blocked: new Set(),
         appState: new Map(),
+        restrictedUntilSeconds: 0,
         lastDevice: 0,
         lastKeyIndex: 0,
       }

@@ -6,7 +6,7 @@ import type { Account } from './account.ts'
 /** A group chat. Its members are accounts; each device of each member gets what is written in it. */
 export interface Group {
   readonly jid: string
-  readonly subject: string
+  subject: string
   /** How the group names its members. Today's WhatsApp makes groups that name them by LID. */
   readonly addressing: Addressing
   readonly owner: Account
