@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config.ts'
+import { startIndexer } from '../control/search-indexer.ts'
 import { createWatcher } from '../control/watch.ts'
 import { newWhatsappId } from '../control/whatsapp-id.ts'
 import { encodeText } from '../domain/content.ts'
@@ -64,6 +65,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
       onError: (error) => log.error({ err: error }, 'event watch failed'),
     })
     services.push({ stop: () => watcher.close() })
+    services.push(startIndexer({ store, onError: (error) => log.warn({ err: error }, 'indexing failed') }))
     const app = createApp({
       control: {
         store,

@@ -7,11 +7,11 @@ import { knownDevice } from './known-device.ts'
 import type { PageInput } from './page.ts'
 
 /** Any chat there can be: a recipient, or a broadcast list, the status feed, a channel. */
-const chatJid = (text: string): string => {
+export const chatJid = (text: string, name = 'chat'): string => {
   const recipient = parseRecipient(text)
   const jid = recipient === undefined ? normalizeJid(text) : formatJid(recipient)
   if (jid === undefined) {
-    throw new GatewayError('invalid_query', 'chat must be a JID or a full international phone number')
+    throw new GatewayError('invalid_query', `${name} must be a JID or a full international phone number`)
   }
   return jid
 }

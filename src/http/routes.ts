@@ -3,6 +3,13 @@ import { deviceRoutes } from './routes/devices.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { pairingRoutes } from './routes/pairing.ts'
+import { searchRoutes } from './routes/search.ts'
 
 /** All that the gateway answers, but for its own description at /openapi.json. */
-export const routes: readonly Route[] = [...deviceRoutes, ...pairingRoutes, ...messageRoutes, ...healthRoutes]
+export const routes: readonly Route[] = [
+  ...deviceRoutes,
+  ...pairingRoutes,
+  ...messageRoutes,
+  ...searchRoutes,
+  ...healthRoutes,
+]

@@ -16,6 +16,7 @@ import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { MediaStore } from './media-store.ts'
+import type { SearchStore } from './search-store.ts'
 import type { Direction, Message, MessageFailure, MessageStatus, ReceiptStatus } from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 
@@ -219,6 +220,7 @@ export type {
   KeyChanges,
   Promotion,
 } from './inbound-store.ts'
+export type { SearchFilter } from './search-store.ts'
 
 // ---- people
 
@@ -288,6 +290,7 @@ export interface AuditStore {
 export interface Store {
   readonly devices: DeviceStore
   readonly messages: MessageStore
+  readonly search: SearchStore
   readonly outbox: OutboxStore
   readonly auth: AuthStore
   readonly inbound: InboundStore

@@ -7,8 +7,9 @@ import { createApi, type Api } from './api.ts'
 import { deviceCases } from './openapi-cases/devices.ts'
 import { healthCases } from './openapi-cases/health.ts'
 import { messageCases } from './openapi-cases/messages.ts'
+import { searchCases } from './openapi-cases/search.ts'
 
-const cases = [...deviceCases, ...messageCases, ...healthCases]
+const cases = [...deviceCases, ...messageCases, ...searchCases, ...healthCases]
 
 /** The schema that the document gives for an answer of this status and content type. */
 const promised = (operation: string, status: number, type: string): z.ZodType | undefined => {

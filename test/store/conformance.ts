@@ -10,6 +10,7 @@ import { describeMedia } from './conformance/media.ts'
 import { describeMessages } from './conformance/messages.ts'
 import { describeOutboxProperty } from './conformance/outbox-property.ts'
 import { describeOutbox } from './conformance/outbox.ts'
+import { describeSearch } from './conformance/search.ts'
 
 /** What any store must do, whatever database stands behind it. */
 export const describeStore = (name: string, open: OpenStores): void => {
@@ -24,5 +25,6 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeInbound(open)
     describeLeases(open)
     describeLogs(open)
+    describeSearch(open)
   })
 }

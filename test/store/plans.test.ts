@@ -1,5 +1,6 @@
 import BetterSqlite from 'better-sqlite3'
 import { beforeAll, expect, it, vi } from 'vitest'
+import { parseSearch } from '../../src/domain/search.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { newFile } from './files.ts'
 
@@ -9,10 +10,18 @@ const scansAllowed = [
   'SCAN devices USING INDEX devices_unsettled',
   'SCAN outbox USING INDEX outbox_open',
   'SCAN json_each VIRTUAL TABLE INDEX 1:',
+  'SCAN json_each VIRTUAL TABLE INDEX 3:',
+  'SCAN json_tree VIRTUAL TABLE INDEX 3:',
+  // The full-text index gives the rows that match, below a `rowid`; newest first by themselves.
+  'SCAN message_search VIRTUAL TABLE INDEX 192:M2<',
+  'SCAN message_search VIRTUAL TABLE INDEX 0:M2<',
 ]
 
-/** Rows that are sorted when they are read, of which there are few: what is in flight, and what came in just now. */
-const sortsAllowed = [`"outbox"."state" = 'sending'`, 'promoted_at is null']
+/**
+ * Rows that are sorted when they are read, of which there are few: what is in flight, and what came in just now. And what
+ * a search by rank has found.
+ */
+const sortsAllowed = [`"outbox"."state" = 'sending'`, 'promoted_at is null', 'order by bm25(']
 
 interface Planned {
   readonly source: string
@@ -32,6 +41,17 @@ const statementsOf = async (file: string): Promise<readonly string[]> => {
         await store.messages.list({ deviceId: 'a', ...filter }, { limit: 1 })
       }
     }
+  }
+  const everything = {
+    deviceId: 'a',
+    chat: '1@lid',
+    sender: '1@lid',
+    type: 'text',
+    after: 0,
+    before: 1,
+  } as const
+  for (const order of ['newest', 'rank'] as const) {
+    await store.search.find(parseSearch('x'), { ...everything, direction: 'inbound' }, { order, limit: 1 })
   }
   await store.close()
   const sources = prepare.mock.calls.map(([source]) => source)
@@ -122,6 +142,8 @@ it.each([
     'indexed by messages_by_device',
     'messages_by_device (device_id=? AND created_at>? AND created_at<?)',
   ],
+  ['what a search has found', 'from message_search', 'INTEGER PRIMARY KEY (rowid=?)'],
+  ['what is to be indexed', 'insert into message_search', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list of a chat',
     'indexed by messages_by_chat_pn',

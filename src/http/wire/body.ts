@@ -268,7 +268,18 @@ export const sendSchemas = new Map<string, z.ZodObject>([
 
 export const sendRequest = z.union([...sendSchemas.values()]).openapi('SendBodyRequest')
 
+/** Kinds of messages that come in and have no body. */
+const shownOnly = ['undecryptable', 'unknown'] as const
+
 /** A message's body, as it is shown. */
 export const bodySchema = z
   .discriminatedUnion('type', [...contentSchemas, ...fileSchemas, ...actSchemas])
   .openapi('MessageBody')
+
+/** The kind of message that a list or a search is for. */
+export const typeQuery = z
+  .enum([
+    ...[...contentSchemas, ...fileSchemas, ...actSchemas].map(({ shape }) => shape.type.value),
+    ...shownOnly,
+  ])
+  .optional()

@@ -25,6 +25,7 @@ import { inspect, migrate } from './migrate.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createOutbox } from './outbox.ts'
 import { type CheckRoom, createRoom } from './room.ts'
+import { createSearch } from './search.ts'
 import { createTracer } from './trace.ts'
 import { openWakeups } from './wakeups.ts'
 
@@ -142,6 +143,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   return {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
     messages: createMessages(db, engine, { fence, tracer, queries: messageQueries, queue }),
+    search: createSearch(db, engine),
     outbox: createOutbox(engine, {
       fence,
       tracer,
