@@ -36,6 +36,8 @@ export interface Context {
   readonly counters: Counters
   /** By JID; companions that were unlinked stay. */
   readonly loginsByCompanion: Map<string, number>
+  /** How often each was asked: type, namespace and what is inside. */
+  readonly unknownIqs: Map<string, number>
   readonly directory: Directory
   readonly groups: Groups
   readonly faults: Faults

@@ -90,6 +90,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     counters,
     media,
     loginsByCompanion: new Map(),
+    unknownIqs: new Map(),
     directory: createDirectory(entropy),
     groups: createGroups(entropy),
     faults,

@@ -125,6 +125,38 @@ describe('groups of a companion', () => {
   })
 })
 
+describe('what a companion has read', () => {
+  test.each(['read', 'read-self', 'played'] as const)('in a group is so on its phone: %s', async (type) => {
+    const body = { subject: 'Reading', owner: bob, members: [ana, cid] }
+    const group = String((await controlOf(sandbox).post('/groups', body)).body['jid'])
+    const id = await controlOf(sandbox).write(bob, { to: group, type: 'voice', media: { bytes: 10 } })
+    const { key } = await arrived(id)
+    await client.socket.sendReceipt(group, key.participant ?? undefined, [id], type)
+    const status = type === 'played' ? 'played' : 'read'
+    await until('the phone to know', async () => (await controlOf(sandbox).shown(ana, id)).status === status)
+    await controlOf(sandbox).post(`/phones/${cid}/read`, { chat: group })
+    // The author hears of it, but for what its reader keeps to himself.
+    const readers = await until('receipts', async () => {
+      const { receipts } = await controlOf(sandbox).shown(bob, id)
+      const read = receipts.filter((receipt) => receipt.type === 'read' || receipt.type === 'played')
+      return read.length >= (type === 'read-self' ? 1 : 2) ? read : undefined
+    })
+    expect(readers).toHaveLength(type === 'read-self' ? 1 : 2)
+  })
+
+  test('in a chat with a person is so on its phone: played', async () => {
+    const id = await controlOf(sandbox).write(bob, { to: ana, type: 'voice', media: { bytes: 10 } })
+    const { key } = await arrived(id)
+    await client.socket.sendReceipt(key.remoteJid ?? '', undefined, [id], 'played')
+    for (const number of [ana, bob]) {
+      await until(
+        'it to be played',
+        async () => (await controlOf(sandbox).shown(number, id)).status === 'played',
+      )
+    }
+  })
+})
+
 describe('typing', () => {
   test.each(['composing', 'recording', 'paused'] as const)(
     '%s of a companion is seen on the phone',

@@ -193,10 +193,12 @@ describe('retries', () => {
   })
 })
 
-test('an unknown iq is answered with 501', async () => {
+test('an unknown iq is answered with 501, and its name is in the stats', async () => {
   const client = await newClient('15552031')
   const attrs = { to: '@s.whatsapp.net', type: 'get', xmlns: 'w:nothing' }
   await expect(client.socket.query({ tag: 'iq', attrs, content: [] })).rejects.toMatchObject({ data: 501 })
+  const stats = await controlOf(sandbox).get<{ unknownIqNames: object }>('/stats')
+  expect(stats.unknownIqNames).toEqual({ 'get w:nothing': 1 })
   await client.close()
 })
 

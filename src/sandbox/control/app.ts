@@ -219,6 +219,7 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     return request.json({
       ...context.counters,
       loginsByCompanion: Object.fromEntries(context.loginsByCompanion),
+      unknownIqNames: Object.fromEntries(context.unknownIqs),
       liveSockets: live.length,
       pairingSockets: pairings.open.size,
       frozenSockets: frozenSockets(),

@@ -103,14 +103,11 @@ const dropAtOnce = 1000
 
 const nameOf = (chat: string, sender: string, id: string): string => `${chat} ${sender} ${id}`
 
-const order: readonly MessageStatus[] = ['sent', 'delivered', 'read', 'played']
+const order: readonly MessageStatus[] = ['received', 'sent', 'delivered', 'read', 'played']
 
 /** Moves a status forward, never back. */
 export const advance = (message: ChatMessage, to: 'delivered' | 'read' | 'played'): void => {
-  if (message.status === 'received') {
-    if (to !== 'delivered') message.status = to
-    return
-  }
+  if (message.status === 'received' && to === 'delivered') return
   if (order.indexOf(to) > order.indexOf(message.status)) message.status = to
 }
 

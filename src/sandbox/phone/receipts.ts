@@ -24,9 +24,19 @@ export const createReceipts = (context: Context, account: Account, log: ChatLog)
     }
   }
 
+  /** One of the account's companions has read or played messages of a member. */
+  const onReadElsewhere = (group: Group, receipt: Node, type: 'read-self' | 'played-self'): void => {
+    const author = context.directory.find(attr(receipt, 'participant'))
+    for (const id of receiptIds(receipt)) {
+      const message = author === undefined ? undefined : log.find(group.jid, author.number, id)
+      if (message !== undefined) advance(message, type === 'played-self' ? 'played' : 'read')
+    }
+  }
+
   /** A message of the phone's own is delivered, read or played when it is so for all other members. */
   const onGroupReceipt = (group: Group, receipt: Node): void => {
     const type = attr(receipt, 'type') ?? 'delivery'
+    if (type === 'read-self' || type === 'played-self') return onReadElsewhere(group, receipt, type)
     const others = group.members.size - 1
     for (const id of receiptIds(receipt)) {
       const message = log.find(group.jid, account.number, id)

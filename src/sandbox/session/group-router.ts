@@ -85,6 +85,19 @@ const holdReceipt = (context: Context, group: Group, author: Account, from: Devi
   }
 }
 
+/** What a companion has read or played is so on its phone too. */
+const tellOwnPhone = (context: Context, from: Device, receipt: Node, group: Group, author: Account): void => {
+  const type = attr(receipt, 'type') ?? ''
+  if (from.device === 0 || !['read', 'read-self', 'played'].includes(type)) return
+  const attrs = {
+    ...receipt.attrs,
+    from: group.jid,
+    type: type === 'played' ? 'played-self' : 'read-self',
+    participant: jidOf(author, 0, group.addressing),
+  }
+  context.phone(from.account).deliver(element('receipt', attrs, children(receipt)))
+}
+
 /**
  * Routes a receipt in a group to the author of the message, its `participant`: a request to send it again to the very
  * device, others to all of the author's devices, those that come together as one.
@@ -94,7 +107,10 @@ export const routeGroupReceipt = (context: Context, from: Device, receipt: Node,
   const author = context.directory.findDevice(participant)
   if (author === undefined || !group.members.has(from.account)) return
   if (attr(receipt, 'type') !== 'retry') {
-    if (author.account !== from.account) holdReceipt(context, group, author.account, from, receipt)
+    if (author.account !== from.account) {
+      if (attr(receipt, 'type') !== 'read-self') holdReceipt(context, group, author.account, from, receipt)
+      tellOwnPhone(context, from, receipt, group, author.account)
+    }
     return
   }
   const attrs = {

@@ -216,6 +216,9 @@ const handlers: Readonly<Record<string, Handler>> = {
   'set disappearing_mode': () => ok(),
 }
 
+/** Names of unknown iqs that are kept. */
+const unknownNamesMax = 1000
+
 /** Answers an iq of a logged-in companion; 501 when the sandbox does not know it, never silence. */
 export const answerIq = (context: Context, companion: Companion, iq: Node): IqAnswer => {
   const xmlns = attr(iq, 'xmlns') ?? ''
@@ -226,6 +229,9 @@ export const answerIq = (context: Context, companion: Companion, iq: Node): IqAn
   const answer = handler === undefined ? notImplemented : handler(context, companion, iq)
   if (answer.kind === 'error' && answer.code === notImplemented.code) {
     context.counters.unknownIqs++
+    const unknown = `${name} ${children(iq)[0]?.tag ?? ''}`.trim()
+    const before = context.unknownIqs.get(unknown) ?? 0
+    if (before > 0 || context.unknownIqs.size < unknownNamesMax) context.unknownIqs.set(unknown, before + 1)
     context.log('debug', { xmlns, type: attr(iq, 'type'), child: children(iq)[0]?.tag }, 'unknown iq')
   }
   return answer

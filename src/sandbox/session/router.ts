@@ -91,7 +91,7 @@ const askPhone = (context: Context, from: Device, receipt: Node, to: Jid): void 
 
 /**
  * Routes a receipt: a retry receipt to the very device that is asked, others to all devices of the account that sent the
- * message, since each of them shows its ticks; what was read, to the reader's other devices too.
+ * message, since each of them shows its ticks; what was read or played, to the reader's other devices too.
  */
 export const routeReceipt = (context: Context, from: Device, receipt: Node): void => {
   const type = attr(receipt, 'type')
@@ -114,7 +114,7 @@ export const routeReceipt = (context: Context, from: Device, receipt: Node): voi
     const stanza = routedReceipt(context, from, receipt, to, {})
     for (const device of devicesOf(account)) deliver(context, device, stanza)
   }
-  if (type !== 'read' && type !== 'read-self') return
+  if (type !== 'read' && type !== 'read-self' && type !== 'played') return
   const own = routedReceipt(context, from, receipt, to, {
     recipient: jidOf(account, 0, addressingOf(to)),
   })
