@@ -10,6 +10,7 @@ export type CountedKind =
   | 'reject-upgrade'
   | 'silent-handshake'
   | 'garble'
+  | 'unavailable'
   | 'media-upload'
   | 'media-download'
   | 'media-corrupt'

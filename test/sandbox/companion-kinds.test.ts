@@ -160,6 +160,17 @@ describe('what the client cannot read', () => {
     expect((after['resentByPhones'] ?? 0) - (before['resentByPhones'] ?? 0)).toBe(1)
   })
 
+  test('has no content where WhatsApp gives companions none', async () => {
+    await controlOf(sandbox).post('/faults', { kind: 'unavailable', device: ana })
+    const id = await controlOf(sandbox).write(bob, { to: ana, type: 'text', text: 'once', viewOnce: true })
+    const { message } = await until('its stub', () =>
+      client.received.find((each) => each.message.key.id === id),
+    )
+    expect(message.message).toBeFalsy()
+    expect(message.key).toMatchObject({ isViewOnce: true })
+    expect((await controlOf(sandbox).shown(ana, id)).body).toMatchObject({ text: 'once', viewOnce: true })
+  })
+
   test('never comes when the phone does not send it again', async () => {
     const before = await controlOf(sandbox).stats()
     await controlOf(sandbox).post('/faults', { kind: 'garble', device: ana, resend: false })

@@ -246,6 +246,16 @@ test('a file of a size is the same for everyone who asks for that size', async (
   expect(one.body?.['media']).toMatchObject({ bytes: 300_000 })
 })
 
+test.each([
+  [{ media: { bytes: 256 * 1024 * 1024 + 1 } }, 'media.bytes'],
+  [{ media: { bytes: 1, base64: 'AAAA' } }, 'send base64, or bytes (a number)'],
+  [{ media: {} }, 'send base64, or bytes (a number)'],
+])('a file that cannot be made is refused: %j', async (body, says) => {
+  const answer = await controlOf(sandbox).post(`/phones/${ana}/messages`, { to: bob, type: 'image', ...body })
+  expect(answer.status).toBe(422)
+  expect(answer.body.error).toContain(says)
+})
+
 test('a voice message is delivered, read and played', async () => {
   const control = controlOf(sandbox)
   const id = await control.write(ana, { to: dan, type: 'voice', media: file })

@@ -192,6 +192,22 @@ describe('the media host', () => {
     expect((await https('DELETE', base)).status).toBe(405)
   })
 
+  test('refuses what is larger than 2 GB before it is sent', async () => {
+    const { base, auth } = await host()
+    const token = createHash('sha256').update('large').digest('base64url')
+    const path = `/mms/document/${token}?auth=${auth}&token=${token}`
+    const headers = { 'content-length': String(2 * 1024 ** 3 + 1) }
+    const status = await new Promise((resolve, reject) => {
+      const sending = request(`${base}${path}`, { method: 'POST', ca, headers, agent: false }, (response) => {
+        resolve(response.statusCode)
+        sending.destroy()
+      })
+      sending.on('error', reject)
+      sending.flushHeaders()
+    })
+    expect(status).toBe(413)
+  })
+
   test('takes no pass any more once they have ended, until a client asks for another', async () => {
     const { auth } = await host()
     await fault({ kind: 'media-auth' })

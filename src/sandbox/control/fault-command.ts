@@ -116,6 +116,7 @@ export const causeFault = ({ context, phones, pairings, sockets }: Parts, comman
     case 'reject-upgrade':
     case 'silent-handshake':
     case 'garble':
+    case 'unavailable':
     case 'media-upload':
     case 'media-download':
     case 'media-corrupt':

@@ -105,6 +105,8 @@ export const fault = z.discriminatedUnion('kind', [
   }),
   /** The next messages to a companion cannot be decrypted; with `resend: false` they never come readable. */
   z.strictObject({ kind: z.literal('garble'), ...device, count, resend: z.boolean().default(true) }),
+  /** The next messages come to a companion without content, as what opens once does. */
+  z.strictObject({ kind: z.literal('unavailable'), ...device, count }),
   /** The account may write to nobody new for so many seconds (0: it may again), and its companions hear of it. */
   z.strictObject({
     kind: z.literal('restrict'),

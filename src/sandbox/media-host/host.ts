@@ -136,6 +136,7 @@ export const startMediaHost = async ({
     if (until === undefined || until <= now()) return stop(401, 'the auth has expired')
     const fault = faults.consume('media-upload')
     if (fault !== undefined) return stop(fault.code ?? 503, 'sandbox fault')
+    if (Number(request.headers['content-length']) > uploadMaxBytes) return stop(413, 'too large')
     const file = store.newFile()
     const measured = measure()
     try {

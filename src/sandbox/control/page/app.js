@@ -130,10 +130,11 @@ const drawChats = () => {
   draw(list, messages, () =>
     messages.length === 0
       ? [element('li', { className: 'empty' }, 'No messages yet')]
-      : messages.map(({ from, text, type, timestamp, status }) => {
+      : messages.map(({ from, text, type, timestamp, status, deletedBy, reactions = [] }) => {
           const isOwn = numberOf(from) === state.phone
           const time = new Date(timestamp).toLocaleTimeString()
-          const body = type === 'text' ? text : `${type} ${text}`
+          const said = type === 'text' ? text : `${type} ${text}`
+          const body = [deletedBy ? 'deleted' : said, ...reactions.map(({ emoji }) => emoji)].join(' ')
           const row = element('li', { className: isOwn ? 'own' : '' }, body)
           const author = state.chat.endsWith('@g.us') ? `${nameOf(numberOf(from))} · ` : ''
           row.append(element('small', {}, isOwn ? `${time} · ${status}` : `${author}${time}`))
@@ -322,6 +323,15 @@ const fieldsOf = {
   nack: ['device', 'code', 'count'],
   delay: ['device', 'ms'],
   'silent-handshake': ['count'],
+  garble: counted,
+  unavailable: counted,
+  restrict: ['device', 'seconds'],
+  'media-expired': [],
+  'media-upload': ['status', 'count'],
+  'media-download': ['status', 'count'],
+  'media-corrupt': ['count'],
+  'media-slow': ['ms'],
+  'media-auth': [],
 }
 
 function showFaultFields() {
