@@ -74,6 +74,8 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
         watcher,
         newWhatsappId,
         encodeText,
+        // WAProto is as large as all the rest of this process: it is loaded for those who ask.
+        decodeContent: async (content) => (await import('../whatsapp/content/raw.ts')).rawContent(content),
       },
       log,
       version,

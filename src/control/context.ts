@@ -20,5 +20,7 @@ export interface ControlContext {
   readonly newWhatsappId: () => string
   /** The encoded WAProto `Message` of a plain text. */
   readonly encodeText: (text: string) => Uint8Array
+  /** The encoded WAProto `Message` as plain JSON. Rejects when the bytes are none. */
+  readonly decodeContent: (content: Uint8Array) => Promise<unknown>
   readonly origin: Origin
 }

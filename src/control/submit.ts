@@ -11,6 +11,8 @@ export interface Submission {
   readonly idempotencyKey?: string
   /** Do not wait for WhatsApp's server. */
   readonly respondAsync: boolean
+  /** What the request is about beside this message: it makes two requests the same, too. */
+  readonly together?: readonly string[]
 }
 
 /** What is known of the message when the wait ends. It is on disk in any case. */
@@ -55,6 +57,23 @@ const kindOf = (status: MessageStatus): SendOutcome['kind'] => {
   }
 }
 
+/** What is known of an accepted message once WhatsApp's server has it, or `sendWaitMs` are over. */
+export const settled = async (
+  { store, waits, watcher }: ControlContext,
+  message: Message,
+  to: string,
+): Promise<SendOutcome> => {
+  const look = async (): Promise<Message | undefined> => {
+    const now = await store.messages.get(message.id)
+    return now === undefined || kindOf(now.status) === 'queued' ? undefined : now
+  }
+  const known =
+    kindOf(message.status) === 'queued'
+      ? ((await watcher.until(`message/${message.id}`, look, waits.sendWaitMs)) ?? message)
+      : message
+  return { kind: kindOf(known.status), message: known, to }
+}
+
 /**
  * Accepts a message under an id chosen here, and waits `sendWaitMs` for WhatsApp's server to acknowledge it. An
  * idempotency key that was used before for the same request gives the message of then; for another one it is refused.
@@ -66,13 +85,13 @@ export const submit = async (
   jid: Jid,
   said: Said,
   request: readonly string[],
-  { idempotencyKey, respondAsync }: Submission,
+  { idempotencyKey, respondAsync, together = [] }: Submission,
 ): Promise<SendOutcome> => {
-  const { store, clock, origin, waits, watcher } = ctx
+  const { store, clock, origin } = ctx
   const idempotency =
     idempotencyKey === undefined
       ? undefined
-      : { key: checkIdempotencyKey(idempotencyKey), requestHash: requestHash(request) }
+      : { key: checkIdempotencyKey(idempotencyKey), requestHash: requestHash([...request, ...together]) }
   const whatsappId = ctx.newWhatsappId()
 
   const enqueued = await store.outbox.enqueue(
@@ -102,13 +121,6 @@ export const submit = async (
     )
   }
   const { message } = enqueued
-  const settled = async (): Promise<Message | undefined> => {
-    const now = await store.messages.get(message.id)
-    return now === undefined || kindOf(now.status) === 'queued' ? undefined : now
-  }
-  const known =
-    respondAsync || kindOf(message.status) !== 'queued'
-      ? message
-      : ((await watcher.until(`message/${message.id}`, settled, waits.sendWaitMs)) ?? message)
-  return { kind: kindOf(known.status), message: known, to: formatJid(jid) }
+  const to = formatJid(jid)
+  return respondAsync ? { kind: kindOf(message.status), message, to } : settled(ctx, message, to)
 }

@@ -15,6 +15,9 @@ export interface MediaRef {
   readonly seconds?: number
 }
 
+/** Shown as forwarded many times; other clients of WhatsApp write it from the fifth time on (WhatsApp Web, `FREQUENTLY_FORWARDED_SENTINEL`). */
+export const frequentlyForwardedScore = 127
+
 /** What any message may have beside what it says. */
 export interface BodyOptions {
   /** The id of the message that it answers. */
@@ -26,6 +29,8 @@ export interface BodyOptions {
   /** Seconds after which phones drop it (WhatsApp's disappearing messages). */
   readonly expiresIn?: number
   readonly forwarded?: boolean
+  /** How often it has been forwarded on its way, when more than once; `frequentlyForwardedScore` stands for very often. */
+  readonly forwardingScore?: number
 }
 
 interface Media {

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'message_not_ours'
   | 'message_in_flight'
   | 'message_settled'
+  | 'content_not_kept'
   | 'idempotency_conflict'
   | 'media_not_found'
   | 'media_waiting'

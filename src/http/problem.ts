@@ -45,6 +45,7 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   message_not_ours: { status: 409, title: 'The message was not sent through this gateway' },
   message_in_flight: { status: 409, title: 'The message is being sent', retryAfterSeconds: 1 },
   message_settled: { status: 409, title: 'The message is sent' },
+  content_not_kept: { status: 404, title: 'The content of the message is not kept' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },
   media_not_found: { status: 404, title: 'No such file' },
   media_waiting: { status: 409, title: 'The file is not here yet', retryAfterSeconds: 2 },

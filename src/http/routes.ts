@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { deviceRoutes } from './routes/devices.ts'
+import { forwardRoutes } from './routes/forward.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { pairingRoutes } from './routes/pairing.ts'
@@ -10,6 +11,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...pairingRoutes,
   ...messageRoutes,
+  ...forwardRoutes,
   ...searchRoutes,
   ...healthRoutes,
 ]

@@ -1,5 +1,6 @@
 /** A gateway on a store in memory, and a connector played by the test through the store's own verbs. */
 import { onTestFinished } from 'vitest'
+import { rawContent } from '../../src/whatsapp/content/raw.ts'
 import type { ControlContext, Waits } from '../../src/control/context.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
@@ -204,6 +205,15 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     await watcher.close()
     await store.close()
   })
-  const ctx: ControlContext = { store, clock, waits, watcher, newWhatsappId, encodeText, origin: apiOrigin }
+  const ctx: ControlContext = {
+    store,
+    clock,
+    waits,
+    watcher,
+    newWhatsappId,
+    encodeText,
+    decodeContent: async (content) => rawContent(content),
+    origin: apiOrigin,
+  }
   return { store, clock, connector: playConnector(store, clock), ctx }
 }

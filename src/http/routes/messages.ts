@@ -27,9 +27,9 @@ import { pageInput } from '../wire/page.ts'
 
 const tags = ['messages']
 const params = z.strictObject({ id: deviceIdSchema })
-const messageParams = z.strictObject({ id: z.string() })
+export const messageParams = z.strictObject({ id: z.string() })
 
-const sendHeaders = z.object({
+export const sendHeaders = z.object({
   'idempotency-key': z.string().optional().openapi({
     description:
       '1 to 255 visible ASCII characters. The same key with the same body gives the message that was made first.',
@@ -67,12 +67,12 @@ const sentAnswer = (c: RequestContext, outcome: SendOutcome, { respondAsync }: S
   }
 }
 
-const sendOptions = (c: RequestContext): Submission => {
+export const sendOptions = (c: RequestContext): Submission => {
   const idempotencyKey = c.req.header('idempotency-key')
   return { respondAsync: prefersAsync(c), ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
 }
 
-const sendProblems = [
+export const sendProblems = [
   'invalid_device_id',
   'invalid_json',
   'invalid_idempotency_key',

@@ -1,5 +1,6 @@
 /** Bodies of messages as requests bring them: src/domain/body.ts, and whom they go to and when. */
 import { z } from '@hono/zod-openapi'
+import { frequentlyForwardedScore } from '../../domain/body.ts'
 import { textLengthMax } from '../../domain/message.ts'
 
 const captionMax = 4_096
@@ -86,6 +87,14 @@ const options = {
     example: 86_400,
   }),
   forwarded: z.boolean().optional(),
+  forwardingScore: z
+    .int()
+    .min(1)
+    .max(frequentlyForwardedScore)
+    .optional()
+    .openapi({
+      description: `How often it has been forwarded; ${frequentlyForwardedScore} is shown as many times`,
+    }),
 }
 const viewOnce = z.boolean().optional().openapi({ description: 'It can be opened once' })
 

@@ -1,6 +1,11 @@
 /** WhatsApp's protobuf as a body: the way back from `encodeBody`, and more lenient, for others write it too. Pure. */
 import { getContentType, normalizeMessageContent, proto } from '@whiskeysockets/baileys'
-import type { BodyContent, BodyOptions, Place } from '../../domain/body.ts'
+import {
+  frequentlyForwardedScore,
+  type BodyContent,
+  type BodyOptions,
+  type Place,
+} from '../../domain/body.ts'
 import { normalizeJid } from '../../domain/jid.ts'
 import type { ReceivedFile, RemoteKind } from '../../domain/media.ts'
 import type { Reference } from '../../domain/message.ts'
@@ -257,6 +262,10 @@ const optionsOf = (context: proto.IContextInfo | undefined, viewOnce: boolean): 
     viewOnce: viewOnce ? true : undefined,
     expiresIn: context?.expiration || undefined,
     forwarded: context?.isForwarded === true ? true : undefined,
+    forwardingScore:
+      context?.isForwarded === true && (context.forwardingScore ?? 0) > 1
+        ? Math.min(context.forwardingScore ?? 0, frequentlyForwardedScore)
+        : undefined,
   })
 }
 

@@ -272,9 +272,6 @@ const editedContent = (before: proto.IMessage, text: string): proto.IMessage => 
   return { extendedTextMessage: { text } }
 }
 
-/** Forwarded often enough, phones show it otherwise; one that we forward has been once. */
-const forwardingScore = 1
-
 const quotedContext = (quoted: Referred): proto.IContextInfo => {
   const { messageContextInfo: _info, ...content } = quoted.content
   return { stanzaId: quoted.whatsappId, participant: quoted.author, quotedMessage: content }
@@ -284,7 +281,7 @@ const contextOf = (body: MessageBody, { quoted, mentions }: Surroundings): proto
   ...(quoted === null ? {} : quotedContext(quoted)),
   ...(mentions.length === 0 ? {} : { mentionedJid: [...mentions] }),
   ...(body.expiresIn === undefined ? {} : { expiration: body.expiresIn }),
-  ...(body.forwarded === true ? { isForwarded: true, forwardingScore } : {}),
+  ...(body.forwarded === true ? { isForwarded: true, forwardingScore: body.forwardingScore ?? 1 } : {}),
 })
 
 /** Members that carry no context of their own. */

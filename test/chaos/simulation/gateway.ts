@@ -5,6 +5,7 @@ import { createWatcher } from '../../../src/control/watch.ts'
 import { encodeText } from '../../../src/domain/content.ts'
 import type { Limits } from '../../../src/domain/connection.ts'
 import type { Log } from '../../../src/runtime/log.ts'
+import { rawContent } from '../../../src/whatsapp/content/raw.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { Party } from './event-loop.ts'
 import type { Frame } from './frame.ts'
@@ -133,6 +134,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       }),
       newWhatsappId: () => `M${++messages}`,
       encodeText,
+      decodeContent: async (content) => rawContent(content),
       origin: { actor: { kind: 'api' }, requestId: party.name },
     }
     apis.set(party.name, { party, context, calls: new Set() })

@@ -1,4 +1,4 @@
-import type { MessageBody } from '../../../src/domain/body.ts'
+import { frequentlyForwardedScore, type MessageBody } from '../../../src/domain/body.ts'
 
 /** One body of each type at least, as somebody would send it. */
 export const bodies: readonly MessageBody[] = [
@@ -60,4 +60,6 @@ export const bodies: readonly MessageBody[] = [
     expiresIn: 86_400,
     forwarded: true,
   },
+  { type: 'text', text: 'by many', forwarded: true, forwardingScore: 4 },
+  { type: 'location', latitude: 1, longitude: 2, forwarded: true, forwardingScore: frequentlyForwardedScore },
 ]

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { frequentlyForwardedScore, type MessageBody } from '../../src/domain/body.ts'
+import { forwardChatsMax, forwardOf, frequentlyForwardedFrom } from '../../src/domain/forward.ts'
+import type { Message } from '../../src/domain/message.ts'
+import { bodies } from '../whatsapp/content/bodies.ts'
+
+const messageOf = (body: MessageBody | null, more: Partial<Message> = {}): Message => ({
+  id: 'M1',
+  deviceId: 'myphone',
+  whatsappId: 'W1',
+  direction: 'inbound',
+  chat: { pn: '1@s.whatsapp.net', lid: null },
+  sender: { pn: '1@s.whatsapp.net', lid: null },
+  senderName: null,
+  type: body?.type ?? 'text',
+  text: null,
+  body,
+  targetId: null,
+  targetWhatsappId: null,
+  status: 'delivered',
+  error: null,
+  attempts: 0,
+  whatsappAt: 1,
+  createdAt: 1,
+  sendingAt: null,
+  sentAt: null,
+  deliveredAt: 1,
+  readAt: null,
+  playedAt: null,
+  failedAt: null,
+  editedAt: null,
+  deletedAt: null,
+  starredAt: null,
+  pinnedUntil: null,
+  ...more,
+})
+
+describe('a message that is forwarded', () => {
+  test.each(bodies.map((body) => [body.type, body] as const))('of type %s says the same', (_, body) => {
+    const { mentions: _m, replyTo: _r, expiresIn: _e, forwardingScore: _s, viewOnce: _v, ...said } = body
+    expect(forwardOf(messageOf({ ...body, viewOnce: false }), 1)).toMatchObject({ ...said, forwarded: true })
+  })
+
+  test('may be a plain text, which has no body', () => {
+    expect(forwardOf(messageOf(null, { text: 'hi' }), 1)).toEqual({
+      type: 'text',
+      text: 'hi',
+      forwarded: true,
+    })
+  })
+
+  test('does not tell what its chat was about', () => {
+    const body = {
+      type: 'text',
+      text: 'hi',
+      replyTo: 'M0',
+      mentions: ['2@s.whatsapp.net'],
+      expiresIn: 60,
+    } as const
+    expect(forwardOf(messageOf(body), 1)).toEqual({ type: 'text', text: 'hi', forwarded: true })
+  })
+
+  test.each([
+    [{}, undefined],
+    [{ forwarded: true }, 2],
+    [{ forwarded: true, forwardingScore: 3 }, 4],
+    [{ forwarded: true, forwardingScore: frequentlyForwardedFrom - 1 }, frequentlyForwardedScore],
+    [{ forwarded: true, forwardingScore: frequentlyForwardedScore }, frequentlyForwardedScore],
+  ])('that was %j before counts %s', (options, score) => {
+    expect(forwardOf(messageOf({ type: 'text', text: 'hi', ...options }), 1).forwardingScore).toBe(score)
+  })
+})
+
+test.each<[string, Message, number]>([
+  ['was deleted', messageOf({ type: 'text', text: 'hi' }, { deletedAt: 5 }), 1],
+  ['only acts', messageOf({ type: 'reaction', messageId: 'M0', emoji: '👍' }), 1],
+  ['only acts', messageOf(null, { type: 'pin' }), 1],
+  ['could not be decrypted', messageOf(null, { type: 'undecryptable' }), 1],
+  ['has no name here', messageOf(null, { type: 'unknown', text: 'hi' }), 1],
+  ['viewed once', messageOf({ type: 'image', media: { uploadId: 'med_1' }, viewOnce: true }), 1],
+  [`${forwardChatsMax} chats at once`, messageOf(null, { text: 'hi' }), forwardChatsMax + 1],
+  [
+    'one chat at a time',
+    messageOf({ type: 'text', text: 'hi', forwarded: true, forwardingScore: frequentlyForwardedFrom }),
+    2,
+  ],
+])('what %s cannot be forwarded', (why, message, chats) => {
+  expect(() => forwardOf(message, chats)).toThrow(expect.objectContaining({ code: 'invalid_message' }))
+  expect(() => forwardOf(message, chats)).toThrow(why)
+})
+
+test('so many chats as are allowed are', () => {
+  expect(forwardOf(messageOf(null, { text: 'hi' }), forwardChatsMax)).toMatchObject({ text: 'hi' })
+})
