@@ -306,6 +306,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     if (recovered > 0) log.info({ device: deviceId, messages: recovered }, 'unfinished messages queued again')
     inbox = startInbox({
       inbound: store.inbound,
+      acts: store.acts,
       whatsapp,
       deviceId,
       lease,

@@ -4,11 +4,12 @@ import type { Clock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
-import type { InboundStore, JournaledStanza } from '../store/store.ts'
+import type { ActStore, InboundStore, JournaledStanza } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
 
 export interface InboxOptions {
   readonly inbound: InboundStore
+  readonly acts: Pick<ActStore, 'unreadVotes' | 'settleVote'>
   readonly whatsapp: WhatsApp
   readonly deviceId: string
   readonly lease: Lease
@@ -37,10 +38,13 @@ const journalKeptMs = 30 * 24 * 60 * 60 * 1000
  * does not depend on Baileys' event buffer, which may hold messages back for 20 s and forgets them with the socket.
  */
 export const startInbox = (options: InboxOptions): Inbox => {
-  const { inbound, whatsapp, deviceId, lease, clock, origin, onLost, log } = options
+  const { inbound, acts, whatsapp, deviceId, lease, clock, origin, onLost, log } = options
   const ending = new AbortController()
   let prunedAt = Number.NEGATIVE_INFINITY
   let storedAt = Number.NEGATIVE_INFINITY
+
+  /** A poll or a vote has come, or may have before a crash. */
+  let votesDue = true
 
   /** One that cannot be stored stays in the journal, and does not hold up the others. */
   const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<boolean> => {
@@ -49,11 +53,34 @@ export const startInbox = (options: InboxOptions): Inbox => {
       const promotion = whatsapp.promote(stanza, plaintexts, deviceId, now)
       const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
       if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
+      if (stored?.type === 'vote' || stored?.type === 'poll') votesDue = true
       return true
     } catch (error) {
       if (error instanceof StaleLeaseError) onLost()
       else log.error({ device: deviceId, err: error }, 'message was not stored')
       return false
+    }
+  }
+
+  /** A vote and its poll come in either order, and only the contents of both together can be read. */
+  const readVotes = async (): Promise<void> => {
+    if (!votesDue) return
+    votesDue = false
+    try {
+      for (;;) {
+        const votes = await acts.unreadVotes(deviceId, batchSize)
+        const settled = votes.map(({ id, poll, ...sealed }) => ({
+          id,
+          pollId: poll.id,
+          options: whatsapp.readVote({ ...sealed, poll }),
+        }))
+        await Promise.all(settled.map((vote) => acts.settleVote(lease, vote, origin(), clock.now())))
+        if (votes.length < batchSize) return
+      }
+    } catch (error) {
+      votesDue = true
+      if (error instanceof StaleLeaseError) onLost()
+      else log.error({ device: deviceId, err: error }, 'votes were not read')
     }
   }
 
@@ -65,6 +92,7 @@ export const startInbox = (options: InboxOptions): Inbox => {
       const stanzas = await inbound.pending(deviceId, batchSize)
       const promoted = await Promise.all(stanzas.map(promoteOne))
       if (promoted.includes(true)) storedAt = clock.monotonic()
+      await readVotes()
       if (clock.monotonic() - prunedAt > pruneEveryMs) {
         prunedAt = clock.monotonic()
         await inbound.prune(deviceId, clock.now() - journalKeptMs)

@@ -2,6 +2,12 @@ import type { MediaState } from './media.ts'
 import type { MessageStatus } from './message.ts'
 import type { DeviceStatus, StatusReason } from './device.ts'
 
+/**
+ * What is done to a message: `messageId` is that message, `actId` the one that did it. `pending`: it cannot be decrypted,
+ * and was asked for again. `acknowledged`: it has come a step further with a member of its group.
+ */
+type MessageNews = 'reacted' | 'edited' | 'deleted' | 'pinned' | 'pending' | 'acknowledged'
+
 /** A fact about the gateway, `noun.past`; the log of them is append-only and numbered by `seq`. */
 export type EventBody =
   | {
@@ -20,7 +26,9 @@ export type EventBody =
     }
   | { readonly type: 'device.unlinked'; readonly data: { readonly reason: StatusReason } }
   | {
-      readonly type: `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled'}`
+      readonly type:
+        | `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled' | MessageNews}`
+        | 'poll.voted'
       readonly data: { readonly messageId: string; readonly [field: string]: unknown }
     }
   | {

@@ -1,4 +1,5 @@
 /** What one account keeps of Signal, and what it has decrypted on the way to becoming messages. */
+import type { ReceivedAct } from '../domain/acts.ts'
 import type { NewAuditEntry, Origin } from '../domain/audit.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { ReceivedFile } from '../domain/media.ts'
@@ -65,6 +66,8 @@ export type Promotion =
       readonly message: NewMessage & { readonly error: { code: string; detail: string } | null }
       /** The file that comes with it: `body` has no `media` yet. */
       readonly file?: ReceivedFile | null
+      /** Of an act on another message: what it does. */
+      readonly act?: ReceivedAct | null
       /** The message that it answers: `body` has no `replyTo` yet. */
       readonly quoted?: Reference | null
     }

@@ -14,6 +14,7 @@ import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
+import type { ActStore } from './act-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { SearchStore } from './search-store.ts'
@@ -222,6 +223,10 @@ export type {
 } from './inbound-store.ts'
 export type { SearchFilter } from './search-store.ts'
 
+// ---- acts on messages
+
+export type { ActStore } from './act-store.ts'
+
 // ---- people
 
 export interface AddressStore {
@@ -294,6 +299,7 @@ export interface Store {
   readonly outbox: OutboxStore
   readonly auth: AuthStore
   readonly inbound: InboundStore
+  readonly acts: ActStore
   readonly addresses: AddressStore
   readonly media: MediaStore
   readonly leases: LeaseStore

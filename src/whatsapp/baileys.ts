@@ -20,6 +20,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Store } from '../store/store.ts'
+import { readVote } from './acts.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
 import { boundMessages } from './bounded-messages.ts'
 import { prepareBody } from './content/prepare.ts'
@@ -379,5 +380,6 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     },
     promote: (stanza, plaintexts, deviceId, now) =>
       promotionOf(JSON.parse(stanza) as StanzaRecord, plaintexts, deviceId, newId('msg', now)),
+    readVote,
   }
 }

@@ -4,6 +4,7 @@ import { normalizeJid, parseJid, type Party, sameParty } from '../domain/jid.ts'
 import { momentOf } from '../domain/message.ts'
 import type { NewMessage, Promotion } from '../store/store.ts'
 import { decodeMessage, editedText } from './content/decode.ts'
+import { type Doing, receivedAct } from './acts.ts'
 import type { Receipt } from './socket.ts'
 
 type Attrs = Readonly<Record<string, string | undefined>>
@@ -125,16 +126,23 @@ export const undecryptable = (
 const mergeParts = (plaintexts: readonly Uint8Array[]): proto.IMessage =>
   plaintexts.reduce<proto.IMessage>((merged, plaintext) => {
     const part = proto.Message.decode(unpadRandomMax16(plaintext))
-    return Object.assign(merged, part.deviceSentMessage?.message ?? part)
+    const { deviceSentMessage, messageContextInfo } = part
+    if (!deviceSentMessage?.message) return Object.assign(merged, part)
+    // The secret of a poll that the own phone made may stand outside of what it sends on.
+    const { message: inner } = deviceSentMessage
+    const info = messageContextInfo && {
+      messageContextInfo: { ...messageContextInfo, ...inner.messageContextInfo },
+    }
+    return Object.assign(merged, inner, info)
   }, {})
 
-const nobody = { file: null, quoted: null }
+const nobody = { file: null, quoted: null, act: null }
 
 /** A plain text says all with its `text`. */
 const isPlain = (body: object): boolean => Object.keys(body).length === 2
 
 /** What somebody has written or done; undefined for the protocol's own business. */
-const saidIn = (message: proto.IMessage) => {
+const saidIn = (message: proto.IMessage, doing: Doing) => {
   const decoded = decodeMessage(message)
   switch (decoded.kind) {
     case 'silent':
@@ -142,15 +150,17 @@ const saidIn = (message: proto.IMessage) => {
     case 'unknown':
       return { ...nobody, type: 'unknown' as const, text: null }
     case 'act': {
-      const { act, target } = decoded
-      const text = act.type === 'reaction' ? act.emoji : act.type === 'edit' ? editedText(act.content) : null
-      return { ...nobody, type: act.type, text, targetWhatsappId: target.id ?? null }
+      const act = receivedAct(decoded, doing)
+      const { type } = decoded.act
+      const text =
+        type === 'reaction' ? decoded.act.emoji : type === 'edit' ? editedText(decoded.act.content) : null
+      return { ...nobody, type, text, targetWhatsappId: decoded.target.id ?? null, act }
     }
     case 'content': {
       const { body, file, quoted } = decoded
       const text = bodyText(body as MessageBody)
       const whole = body.type === 'text' && isPlain(body) ? null : (body as MessageBody)
-      return { type: body.type, text, body: whole, file, quoted }
+      return { type: body.type, text, body: whole, file, quoted, act: null }
     }
   }
 }
@@ -169,15 +179,17 @@ export const promotionOf = (
   } catch (error) {
     return undecryptable(record, deviceId, id, `decrypted, but not a WhatsApp message: ${String(error)}`)
   }
-  const said = saidIn(message)
+  const { chat, sender, fromMe } = addressingOf(record.attrs, record.me)
+  const said = saidIn(message, { chat, by: sender, self: record.me, fromMe })
   if (said === undefined) return nothing
-  const { file, quoted, ...fields } = said
+  const { file, quoted, act, ...fields } = said
   const content = proto.Message.encode(proto.Message.fromObject(message)).finish()
   return {
     kind: 'message',
     message: { ...newMessage(record, deviceId, id, { ...fields, content }), error: null },
     file,
     quoted,
+    act,
   }
 }
 

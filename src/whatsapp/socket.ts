@@ -7,6 +7,7 @@ import type { Lease } from '../domain/lease.ts'
 import type { ReceiptStatus } from '../domain/message.ts'
 import type { AttemptOutcome } from '../domain/outbox.ts'
 import type { Promotion } from '../store/store.ts'
+import type { SealedVote } from './acts.ts'
 
 /** A receipt for messages that we sent, before it is written. */
 export interface Receipt {
@@ -110,4 +111,6 @@ export interface WhatsApp {
   isPaired(deviceId: string): Promise<boolean>
   /** What a journaled stanza comes to. Throws when the row cannot be read. */
   promote(stanza: string, plaintexts: readonly Uint8Array[], deviceId: string, now: number): Promotion
+  /** The options that a vote chooses; null when it cannot be read. */
+  readVote(vote: SealedVote): readonly string[] | null
 }

@@ -2,7 +2,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { startInbox } from '../../src/connector/inbox.ts'
 import { start } from '../../src/domain/device.ts'
 import type { Store } from '../../src/store/store.ts'
-import { deviceId, origin, t0 } from '../store/conformance/fixtures.ts'
+import { actOf } from '../store/conformance/acts.ts'
+import { alice, deviceId, incoming, origin, t0 } from '../store/conformance/fixtures.ts'
 import { scriptWhatsApp } from './scripted-whatsapp.ts'
 import { claimLease, keepLog, openMemory, refusal, refuse, settled, TestClock, until, wrap } from './world.ts'
 
@@ -31,9 +32,10 @@ const createWorld = async () => {
     }
   }
   const run = () => {
-    const { inbound } = store
+    const { inbound, acts } = store
     const inbox = startInbox({
       inbound,
+      acts,
       whatsapp,
       deviceId,
       lease,
@@ -75,6 +77,29 @@ describe('the inbox', () => {
     await journal('i1')
     inbox.poke()
     await until(async () => (await stored()) === 1)
+  })
+
+  it('reads a vote once its poll is there too, also after a crash', async () => {
+    const { store, state, journal, run } = await createWorld()
+    const body = { type: 'poll', question: 'q', options: ['x'], selectable: 1 } as const
+    state.promote = (id) =>
+      id === 'poll'
+        ? incoming(id, { whatsappId: 'WA1', type: 'poll', text: 'q', body })
+        : actOf(id, { type: 'vote' })
+    const asked: unknown[] = []
+    state.readVote = (vote) => {
+      asked.push(vote)
+      return ['x']
+    }
+    await journal('vote')
+    const first = run()
+    await until(async () => (await store.messages.get('vote')) !== undefined)
+    await first.stop()
+    await journal('poll')
+    run()
+    await until(async () => (await store.acts.votes('poll')).length === 1)
+    expect(asked).toMatchObject([{ voter: alice, poll: { whatsappId: 'WA1', creator: alice } }])
+    expect(await store.messages.get('vote')).toMatchObject({ text: 'x', targetId: 'poll' })
   })
 
   it('one that cannot be stored does not hold up the others, and is tried again', async () => {

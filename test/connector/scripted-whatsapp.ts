@@ -91,6 +91,7 @@ export const scriptWhatsApp = (script: Script = {}) => {
     isPaired: (_deviceId: string): Promise<boolean> => Promise.resolve(state.paired),
     /** A stanza is the id of its message here. */
     promote: (stanza: string): Promotion => incoming(stanza, { whatsappId: stanza }),
+    readVote: (_vote: unknown): readonly string[] | null => null,
     /** How many lived when another was opened; one is one too many. */
     overlaps: 0,
   }
@@ -111,6 +112,7 @@ export const scriptWhatsApp = (script: Script = {}) => {
     open,
     isPaired: (deviceId) => state.isPaired(deviceId),
     promote: (stanza) => state.promote(stanza),
+    readVote: (vote) => state.readVote(vote),
   }
   const last = (): ScriptedSocket => {
     const made = sockets.at(-1)

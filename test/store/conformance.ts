@@ -1,4 +1,6 @@
 import { describe } from 'vitest'
+import { describeActs } from './conformance/acts.ts'
+import { describeActsProperty } from './conformance/acts-property.ts'
 import { describeAuth } from './conformance/auth.ts'
 import { describeDecisions } from './conformance/decisions.ts'
 import { describeDevices } from './conformance/devices.ts'
@@ -23,6 +25,8 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeOutboxProperty(open)
     describeAuth(open)
     describeInbound(open)
+    describeActs(open)
+    describeActsProperty(open)
     describeLeases(open)
     describeLogs(open)
     describeSearch(open)

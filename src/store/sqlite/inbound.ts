@@ -5,6 +5,7 @@ import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
 import type { Media } from '../../domain/media.ts'
 import type { Message, Reference } from '../../domain/message.ts'
 import type { InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
+import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
@@ -123,12 +124,14 @@ export const createInbound = (
     messages,
     addresses,
     media,
+    acts,
   }: {
     fence: Fence
     tracer: Tracer
     messages: MessageQueries
     addresses: AddressQueries
     media: MediaQueries
+    acts: ActQueries
   },
 ): InboundStore => {
   const rows = createJournal(db)
@@ -166,7 +169,7 @@ export const createInbound = (
 
   /** Writes the message unless it is there; returns it as it was written. */
   const store = (
-    { message: { error, ...given }, quoted, file }: PromotedMessage,
+    { message: { error, ...given }, quoted, file, act = null }: PromotedMessage,
     place: { readonly id: string; readonly dueAt: number | null } | undefined,
     origin: Origin,
     now: number,
@@ -187,17 +190,19 @@ export const createInbound = (
       .byWhatsappId(deviceId, given.whatsappId)
       .find((stored) => isSameMessage(input, stored))
     if (known === undefined) {
-      messages.insert(message, content)
+      messages.insert(message, content, act)
       if (received !== undefined) media.insert(received)
       trace(null, message, origin, now)
+      acts.arrived(message, act, origin, now)
       return message
     }
     if (error !== null || !isUnread(known) || message.type === 'undecryptable') return null
     const { id, sender, createdAt } = known
     const filled = { ...message, id, chat: known.chat, sender, createdAt }
-    messages.reveal(filled, content)
+    messages.reveal(filled, content, act)
     if (received !== undefined) media.insert({ ...received, messageId: id })
     trace(known, filled, origin, now)
+    acts.arrived(filled, act, origin, now)
     return filled
   }
 

@@ -1,5 +1,6 @@
 /** Messages as rows, and the queries on them that more than one aggregate needs. */
 import { and, eq, getTableColumns, sql } from './drizzle.ts'
+import type { ReceivedAct } from '../../domain/acts.ts'
 import type { NewEvent } from '../../domain/event.ts'
 import type { MessageBody } from '../../domain/body.ts'
 import { partyJid } from '../../domain/jid.ts'
@@ -77,7 +78,7 @@ export const newMessage = (
   }
 }
 
-const toRow = ({ chat, sender, error, body, ...message }: Message): Omit<MessageRow, 'seq'> => ({
+const toRow = ({ chat, sender, error, body, ...message }: Message): Omit<MessageRow, 'seq' | 'act'> => ({
   ...message,
   body: body === null ? null : JSON.stringify(body),
   chatPn: chat.pn,
@@ -153,10 +154,20 @@ export const createMessageQueries = (db: Db) => {
         'targetWhatsappId',
         'whatsappAt',
         'content',
+        'act',
       ),
     )
     .where(eq(messages.id, param('id')))
     .prepare()
+
+  const selectContent = directGet(
+    db,
+    { content: messages.content },
+    db
+      .select({ content: messages.content })
+      .from(messages)
+      .where(eq(messages.id, param('id'))),
+  )
 
   const get = (id: string): Message | undefined => {
     const row = select({ id })
@@ -170,8 +181,13 @@ export const createMessageQueries = (db: Db) => {
     update({ id, status, errorCode, errorDetail, attempts, ...times })
   }
 
+  const actJson = (act: ReceivedAct | null): string | null => (act === null ? null : JSON.stringify(act))
+
   return {
     get,
+    /** With what only the store has. */
+    row: (id: string): MessageRow | undefined => select({ id }),
+    contentOf: (id: string): Uint8Array | null => selectContent({ id })?.content ?? null,
     /** A WhatsApp id is unique only together with chat and sender: mostly one row, sometimes more. */
     byWhatsappId: (deviceId: string, whatsappId: string): readonly Message[] => {
       const accepted = get(whatsappId)
@@ -180,16 +196,17 @@ export const createMessageQueries = (db: Db) => {
         ? [accepted, ...others]
         : others
     },
-    insert: (message: Message, content: Uint8Array | null): void => {
-      insert({ ...toRow(message), content })
+    insert: (message: Message, content: Uint8Array | null, act: ReceivedAct | null = null): void => {
+      insert({ ...toRow(message), content, act: actJson(act) })
     },
     setContent: (id: string, content: Uint8Array): void => setContent({ id, content }),
     /** Writes status, error, attempts and times. */
     update: write,
     /** Writes what a message turned out to say. */
-    reveal: (message: Message, content: Uint8Array | null): void => {
+    reveal: (message: Message, content: Uint8Array | null, act: ReceivedAct | null): void => {
       const { id, senderName, type, text, body, targetId, targetWhatsappId, whatsappAt } = toRow(message)
-      revealed.run({ id, senderName, type, text, body, targetId, targetWhatsappId, whatsappAt, content })
+      const said = { senderName, type, text, body, targetId, targetWhatsappId, whatsappAt, content }
+      revealed.run({ id, ...said, act: actJson(act) })
       write(message)
     },
   }
@@ -199,7 +216,7 @@ export type MessageQueries = ReturnType<typeof createMessageQueries>
 
 /** The event of a message, with what a listener needs to know whose and which it is. */
 export const messageEvent = (
-  type: Extract<NewEvent['type'], `message.${string}`>,
+  type: Extract<NewEvent['type'], `message.${string}` | 'poll.voted'>,
   message: Message,
   more: Readonly<Record<string, unknown>> = {},
 ): NewEvent => ({

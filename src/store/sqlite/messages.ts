@@ -3,6 +3,7 @@ import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { advance, type Message, type ReceiptStatus } from '../../domain/message.ts'
 import type { MessageFilter, MessageStore } from '../store.ts'
+import type { ActQueries } from './acts.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageColumns, messageEvent, toMessage, type MessageQueries } from './message-rows.ts'
@@ -83,7 +84,14 @@ export const createMessages = (
     tracer,
     queries,
     queue,
-  }: { fence: Fence; tracer: Tracer; queries: MessageQueries; queue: OutboxQueue },
+    acts,
+  }: {
+    fence: Fence
+    tracer: Tracer
+    queries: MessageQueries
+    queue: OutboxQueue
+    acts: ActQueries
+  },
 ): MessageStore => {
   const list = createList(db)
   const contentWhere = (...known: readonly SQL[]) =>
@@ -120,7 +128,8 @@ export const createMessages = (
     const message: Message = { ...before, ...step, failedAt: null }
     queries.update(message)
     const row = queue.get(before.id)
-    if (row !== undefined && row.state !== 'sent') queue.settle(row, { state: 'sent', error: null }, now)
+    const isNews = row !== undefined && row.state !== 'sent'
+    if (isNews) queue.settle(row, { state: 'sent', error: null }, now)
     tracer.event(messageEvent(`message.${status}`, message, { at, from }), now)
     tracer.audit(
       {
@@ -132,6 +141,7 @@ export const createMessages = (
       },
       now,
     )
+    if (isNews) acts.sent(message, origin, now)
     return true
   }
 

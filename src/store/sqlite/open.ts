@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../../runtime/clock.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import type { Log } from '../../runtime/log.ts'
 import { StoreError, type Store } from '../store.ts'
+import { createActQueries, createActs } from './acts.ts'
 import { createAddresses, createAddressQueries } from './addresses.ts'
 import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
@@ -138,11 +139,12 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const messageQueries = createMessageQueries(db)
   const mediaQueries = createMediaQueries(db)
   const addressQueries = createAddressQueries(db)
+  const actQueries = createActQueries(db, { tracer, messages: messageQueries, addresses: addressQueries })
   const meta = createMeta(db, engine, checkRoom)
 
   return {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
-    messages: createMessages(db, engine, { fence, tracer, queries: messageQueries, queue }),
+    messages: createMessages(db, engine, { fence, tracer, queries: messageQueries, queue, acts: actQueries }),
     search: createSearch(db, engine),
     outbox: createOutbox(engine, {
       fence,
@@ -152,6 +154,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       messages: messageQueries,
       addresses: addressQueries,
       queue,
+      acts: actQueries,
     }),
     auth: createAuth(db, engine, { fence, tracer }),
     inbound: createInbound(db, engine, {
@@ -160,6 +163,14 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       messages: messageQueries,
       addresses: addressQueries,
       media: mediaQueries,
+      acts: actQueries,
+    }),
+    acts: createActs(db, engine, {
+      fence,
+      tracer,
+      queries: actQueries,
+      messages: messageQueries,
+      addresses: addressQueries,
     }),
     media: createMedia(db, engine, { fence, tracer, queries: mediaQueries }),
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),

@@ -3,6 +3,7 @@ import { assert } from '../../domain/errors.ts'
 import { advance, type Message, type MessageFailure, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
+import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { DeviceQueries } from './devices.ts'
 import type { Engine } from './engine.ts'
@@ -33,6 +34,7 @@ export const createOutbox = (
     messages,
     addresses,
     queue,
+    acts,
   }: {
     fence: Fence
     tracer: Tracer
@@ -41,6 +43,7 @@ export const createOutbox = (
     messages: MessageQueries
     addresses: AddressQueries
     queue: OutboxQueue
+    acts: ActQueries
   },
 ): OutboxStore => {
   const messageOf = (id: string): Message => {
@@ -50,13 +53,20 @@ export const createOutbox = (
   }
 
   /** Writes what an attempt came to on both rows; returns the message as it is now. */
-  const applyAttempt = (row: OutboxRow, before: Message, after: AfterAttempt, now: number): Message => {
+  const applyAttempt = (
+    row: OutboxRow,
+    before: Message,
+    after: AfterAttempt,
+    origin: Origin,
+    now: number,
+  ): Message => {
     switch (after.state) {
       case 'sent': {
         const message = { ...before, ...advance(before, 'sent', after.at) }
         messages.update(message)
         queue.settle(row, { state: 'sent', error: null }, now)
         tracer.event(messageEvent('message.sent', message, { at: after.at }), now)
+        acts.sent(message, origin, now)
         return message
       }
       case 'queued': {
@@ -166,7 +176,7 @@ export const createOutbox = (
         const row = queue.get(messageId)
         if (row?.state !== 'sending') return
         const before = messageOf(messageId)
-        const message = applyAttempt(row, before, after, now)
+        const message = applyAttempt(row, before, after, origin, now)
         tracer.audit(attemptAudit(before, message, origin), now)
       }),
 

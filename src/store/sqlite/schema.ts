@@ -142,6 +142,8 @@ export const messages = sqliteTable(
     deletedAt: integer('deleted_at'),
     starredAt: integer('starred_at'),
     pinnedUntil: integer('pinned_until'),
+    /** JSON of a ReceivedAct (src/domain/acts.ts): an act that came from outside, as it came. */
+    act: text('act'),
   },
   (t) => [
     uniqueIndex('messages_id').on(t.id),
@@ -156,6 +158,10 @@ export const messages = sqliteTable(
     index('messages_without_target')
       .on(t.deviceId, t.targetWhatsappId)
       .where(sql`target_id is null and target_whatsapp_id is not null`),
+    index('messages_by_type').on(t.deviceId, t.type, t.createdAt).where(sql`type <> 'text'`),
+    index('messages_pending')
+      .on(t.deviceId, t.createdAt)
+      .where(sql`type = 'undecryptable' and status <> 'failed'`),
     index('messages_without_sender_pn').on(t.deviceId, t.senderLid).where(sql`sender_pn is null`),
     index('messages_without_sender_lid').on(t.deviceId, t.senderPn).where(sql`sender_lid is null`),
     check('messages_direction', oneOf('direction', directions)),
@@ -233,7 +239,7 @@ export const messageChanges = sqliteTable(
   ],
 )
 
-/** The reaction of each person to a message, as it is now; the acts among the messages are their history. */
+/** The reaction of each person to a message, as it is now, '' for one that was taken back; the acts among the messages are their history. */
 export const reactions = sqliteTable(
   'reactions',
   {
@@ -279,7 +285,11 @@ export const receipts = sqliteTable(
     readAt: integer('read_at'),
     playedAt: integer('played_at'),
   },
-  (t) => [index('receipts_by_message').on(t.messageId, t.seq)],
+  (t) => [
+    index('receipts_by_message').on(t.messageId, t.seq),
+    uniqueIndex('receipts_by_pn').on(t.messageId, t.byPn).where(sql`by_pn is not null`),
+    uniqueIndex('receipts_by_lid').on(t.messageId, t.byLid).where(sql`by_lid is not null`),
+  ],
 )
 
 /** Each file that the gateway knows of. The bytes are in the media store, under their SHA-256. */

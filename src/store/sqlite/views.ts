@@ -25,9 +25,14 @@ from devices d left join leases l on l.name = 'device/' || d.id`)
 export const vStatusHistory = sqliteView('v_status_history', {}).as(sql`
 select seq, device_id, ${iso('at')}, previous, status, reason, detail from status_history`)
 
+/** What could not be decrypted and was asked for again, as the API shows it (message.ts). */
+const shown = sql.raw(
+  `case when type = 'undecryptable' and status <> 'failed' then 'pending' else status end as status`,
+)
+
 export const vMessages = sqliteView('v_messages', {}).as(sql`
 select seq, id, device_id, direction, coalesce(chat_pn, chat_lid) as chat, coalesce(sender_pn, sender_lid) as sender,
-  sender_name, type, text, status, error_code, error_detail, attempts, ${iso('created_at')}, ${iso('sending_at')},
+  sender_name, type, text, ${shown}, error_code, error_detail, attempts, ${iso('created_at')}, ${iso('sending_at')},
   ${iso('sent_at')}, ${iso('delivered_at')}, ${iso('read_at')}, ${iso('played_at')}, ${iso('failed_at')},
   ${iso('whatsapp_at')}, whatsapp_id, body, target_id, ${iso('edited_at')}, ${iso('deleted_at')}, ${iso('starred_at')},
   ${iso('pinned_until')}
@@ -38,7 +43,7 @@ select seq, message_id, device_id, kind, coalesce(by_pn, by_lid) as changed_by, 
 from message_changes`)
 
 export const vReactions = sqliteView('v_reactions', {}).as(sql`
-select message_id, device_id, coalesce(by_pn, by_lid) as sender, emoji, ${iso('at')}, act_id from reactions`)
+select message_id, device_id, coalesce(by_pn, by_lid) as sender, emoji, ${iso('at')}, act_id from reactions where emoji <> ''`)
 
 export const vPollVotes = sqliteView('v_poll_votes', {}).as(sql`
 select message_id, device_id, coalesce(by_pn, by_lid) as sender, options, ${iso('at')}, act_id from poll_votes`)

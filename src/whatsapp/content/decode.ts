@@ -19,7 +19,13 @@ export type Decoded =
       readonly file: ReceivedFile | null
       readonly quoted: Reference | null
     }
-  | { readonly kind: 'act'; readonly act: DecodedAct; readonly target: proto.IMessageKey }
+  | {
+      readonly kind: 'act'
+      readonly act: DecodedAct
+      readonly target: proto.IMessageKey
+      /** ms by the clock of who did it; null where the act does not say. */
+      readonly clockAt: number | null
+    }
   /** Something that people see, and that has no name here. */
   | { readonly kind: 'unknown'; readonly text: string | null }
   /** The protocol's own business. */
@@ -281,10 +287,12 @@ const actOf = (content: proto.IMessage): Decoded | undefined => {
       kind: 'act',
       act: { type: 'reaction', emoji: reactionMessage.text ?? '' },
       target: reactionMessage.key,
+      clockAt: number(reactionMessage.senderTimestampMs),
     }
   }
   if (protocolMessage?.key && protocolMessage.type === protocolTypes.REVOKE) {
-    return { kind: 'act', act: { type: 'delete' }, target: protocolMessage.key }
+    const { key: target, timestampMs } = protocolMessage
+    return { kind: 'act', act: { type: 'delete' }, target, clockAt: number(timestampMs) }
   }
   if (
     protocolMessage?.key &&
@@ -292,18 +300,19 @@ const actOf = (content: proto.IMessage): Decoded | undefined => {
     protocolMessage.type === protocolTypes.MESSAGE_EDIT
   ) {
     const act = { type: 'edit', content: protocolMessage.editedMessage } as const
-    return { kind: 'act', act, target: protocolMessage.key }
+    return { kind: 'act', act, target: protocolMessage.key, clockAt: number(protocolMessage.timestampMs) }
   }
   if (pinInChatMessage?.key) {
     const seconds =
       pinInChatMessage.type === pinTypes.UNPIN_FOR_ALL
         ? 0
         : (messageContextInfo?.messageAddOnDurationInSecs ?? pinDefaultSeconds)
-    return { kind: 'act', act: { type: 'pin', seconds }, target: pinInChatMessage.key }
+    const { key: target, senderTimestampMs } = pinInChatMessage
+    return { kind: 'act', act: { type: 'pin', seconds }, target, clockAt: number(senderTimestampMs) }
   }
   if (pollUpdateMessage?.pollCreationMessageKey && pollUpdateMessage.vote) {
-    const { vote, pollCreationMessageKey: target } = pollUpdateMessage
-    return { kind: 'act', act: { type: 'vote', vote }, target }
+    const { vote, pollCreationMessageKey: target, senderTimestampMs } = pollUpdateMessage
+    return { kind: 'act', act: { type: 'vote', vote }, target, clockAt: number(senderTimestampMs) }
   }
   return undefined
 }
@@ -345,4 +354,11 @@ export const editedText = (content: proto.IMessage): string | null => {
   const { body } = decoded
   if (body.type === 'text') return body.text
   return 'caption' in body ? (body.caption ?? '') : null
+}
+
+/** Whom the new words of an edit name. */
+export const editedOptions = (content: proto.IMessage): Pick<BodyOptions, 'mentions'> => {
+  const decoded = decodeMessage(content)
+  const mentions = decoded.kind === 'content' ? decoded.body.mentions : undefined
+  return mentions === undefined ? {} : { mentions }
 }

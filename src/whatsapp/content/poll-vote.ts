@@ -48,7 +48,7 @@ export const decryptVote = (
   context: VoteContext,
   options: readonly string[],
 ): readonly string[] | undefined => {
-  if (!encPayload || !encIv || encPayload.length <= tagBytes) return undefined
+  if (!encPayload || !encIv || encPayload.length < tagBytes) return undefined
   const payload = Buffer.from(encPayload)
   const decipher = createDecipheriv('aes-256-gcm', keyOf(context), encIv)
     .setAAD(associated(context))

@@ -292,6 +292,7 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
   return {
     open,
     isPaired: async (deviceId) => (parse(await store.auth.creds(deviceId))?.account ?? null) !== null,
+    readVote: () => null,
     promote: (stanza, _plaintexts, deviceId) => promotionOf(JSON.parse(stanza) as Stanza, deviceId, null),
   }
 }
