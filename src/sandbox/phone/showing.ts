@@ -1,6 +1,7 @@
 import type { proto } from '@whiskeysockets/baileys'
 import type { Context } from '../context.ts'
 import type { Account } from '../state/account.ts'
+import type { StoredFile } from '../media-host/store.ts'
 import { type Chat, chatName, isGroup } from '../state/groups.ts'
 import type { Acts } from './acts.ts'
 import type { ShownFile } from './body.ts'
@@ -20,6 +21,25 @@ export interface Arrived {
   readonly problems: readonly string[]
 }
 
+type Checked = ReturnType<typeof checkFile>
+
+const checks = new WeakMap<StoredFile, Map<string, Checked>>()
+
+/** In a group each phone gets the same file by the same words, and comes to the same result. */
+const checkedOnce = (stored: StoredFile, file: NamedFile): Checked => {
+  const known = checks.get(stored) ?? new Map<string, Checked>()
+  checks.set(stored, known)
+  const secrets = [file.mediaKey, file.fileSha256, file.fileEncSha256].map((part) =>
+    Buffer.from(part).toString('hex'),
+  )
+  const words = [file.kind, file.bytes, ...secrets].join(' ')
+  const before = known.get(words)
+  if (before !== undefined) return before
+  const check = checkFile(stored.file, file.kind, file)
+  known.set(words, check)
+  return check
+}
+
 /** Fetches a file from the media host and checks it. */
 const fetched = async (context: Context, file: NamedFile): Promise<ShownFile> => {
   const { looks } = file
@@ -28,7 +48,7 @@ const fetched = async (context: Context, file: NamedFile): Promise<ShownFile> =>
     if (stored === undefined || stored.expired !== undefined) {
       throw new Error(stored === undefined ? 'there is nothing at its direct path' : 'it has expired')
     }
-    return { ...(await checkFile(stored.file, file.kind, file)), ...looks }
+    return { ...(await checkedOnce(stored, file)), ...looks }
   } catch (error) {
     context.counters.mediaRejectedByPhones++
     return { ...looks, error: error instanceof Error ? error.message : 'unknown' }
