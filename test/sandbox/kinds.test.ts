@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isAct, writtenSchema } from '../../src/sandbox/phone/body.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts'
 import { controlOf, type Shown } from './client.ts'
 
@@ -86,6 +87,13 @@ const unproblematic = async (number: string, id: string): Promise<Shown> => {
   expect(message.problems).toBeUndefined()
   return message
 }
+
+test('each kind is written here', () => {
+  const kinds = writtenSchema.options.map(({ shape }) => shape.type.value).filter((type) => !isAct(type))
+  const here = Object.entries(contents).map(([name, content]) => withType(name, content)['type'])
+  expect(kinds.filter((type) => !here.includes(type))).toEqual([])
+  expect(kinds).toHaveLength(15)
+})
 
 describe.each(Object.entries(contents))('%s', (name, content) => {
   const body = withType(name, content)
