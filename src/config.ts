@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
+import type { RemoteKind } from './domain/media.ts'
 import { isLoopback } from './runtime/loopback.ts'
 
 /** A setting or argument is wrong: all that is, one line each. The process ends with code 2. */
@@ -19,6 +20,8 @@ const pairingMsMax = 24 * 60 * 60 * 1000
 const reserveMbMax = 1_000_000
 const bytesPerMb = 1024 * 1024
 const noiseKeyBytes = 32
+const retentionDaysMax = 36_500
+const dayMs = 24 * 60 * 60 * 1000
 
 /** By hand: zod would be 4 MB of a connector, which needs it for nothing else. */
 type Read<Value> = { readonly value: Value } | { readonly problem: string }
@@ -61,6 +64,25 @@ const oneOf =
       : { value }
   }
 
+const mediaKinds: readonly RemoteKind[] = ['image', 'video', 'audio', 'document', 'sticker']
+
+const kindsOfMedia: Parse<ReadonlySet<RemoteKind>> = (text) => {
+  if (text === 'all') return { value: new Set(mediaKinds) }
+  if (text === 'none') return { value: new Set() }
+  const words = text.split(',').map((word) => word.trim())
+  const value = mediaKinds.filter((kind) => words.includes(kind))
+  return value.length === new Set(words).size
+    ? { value: new Set(value) }
+    : { problem: `must be all, none, or some of ${mediaKinds.join(', ')} with commas between` }
+}
+
+const httpUrl: Parse<string> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.username === ''
+    ? { value }
+    : { problem: 'must be an http:// or https:// URL, such as https://s3.eu-central-1.amazonaws.com' }
+}
+
 const serverUrl: Parse<string> = (value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
@@ -87,6 +109,19 @@ const settings = {
   LOG_FORMAT: optional(oneOf(logFormats)),
   SEND_WAIT_MS: withDefault(15_000, wholeNumber(0, waitMsMax)),
   PAIRING_TIMEOUT_MS: withDefault(600_000, wholeNumber(1_000, pairingMsMax)),
+  MEDIA_AUTO_DOWNLOAD: withDefault(new Set(mediaKinds), kindsOfMedia),
+  MEDIA_AUTO_DOWNLOAD_MAX_BYTES: withDefault(104_857_600, wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  MEDIA_RETENTION_DAYS: optional(wholeNumber(1, retentionDaysMax)),
+  MEDIA_QUOTA_BYTES: optional(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  MEDIA_S3_ENDPOINT: optional(httpUrl),
+  MEDIA_S3_BUCKET: optional(textLike(/^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/, 'must be the name of a bucket')),
+  MEDIA_S3_REGION: withDefault('us-east-1', textLike(/^[\w-]{1,64}$/, 'must be the name of a region')),
+  MEDIA_S3_PREFIX: withDefault(
+    '',
+    textLike(/^[\w./-]{1,200}\/$/, 'must be letters, digits and ._-/ with a / at its end, such as whatsapp/'),
+  ),
+  MEDIA_S3_ACCESS_KEY_ID: optional(anyText),
+  MEDIA_S3_SECRET_ACCESS_KEY: optional(anyText),
   WHATSAPP_URL: optional(serverUrl),
   WHATSAPP_NOISE_ROOT_KEY: optional(
     textLike(
@@ -108,6 +143,15 @@ type Values = {
     : never
 }
 
+interface S3Config {
+  readonly endpoint: string
+  readonly bucket: string
+  readonly region: string
+  readonly prefix: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
 /** All settings of a process, read once. */
 export interface Config {
   readonly host: string
@@ -122,6 +166,16 @@ export interface Config {
   readonly logFormat: LogFormat
   readonly sendWaitMs: number
   readonly pairingTimeoutMs: number
+  readonly media: {
+    /** Kinds of files that are fetched as they come, up to so many bytes. */
+    readonly autoFetch: { readonly kinds: ReadonlySet<RemoteKind>; readonly bytesMax: number }
+    /** Null: for ever. */
+    readonly retentionMs: number | null
+    /** Null: no limit. */
+    readonly quotaBytes: number | null
+    /** Undefined: files are kept in the data folder. */
+    readonly s3: S3Config | undefined
+  }
   readonly whatsapp: {
     readonly url: string | undefined
     readonly noiseRootKey: string | undefined
@@ -158,6 +212,35 @@ const strayTrust = (given: Readonly<Record<string, string | undefined>>): string
             `${name} is refused without WHATSAPP_URL: the real WhatsApp is trusted by its own keys only`,
         )
 
+const s3Settings = [
+  'MEDIA_S3_ENDPOINT',
+  'MEDIA_S3_BUCKET',
+  'MEDIA_S3_ACCESS_KEY_ID',
+  'MEDIA_S3_SECRET_ACCESS_KEY',
+]
+
+/** A bucket that is half described would leave files where nobody looks for them. */
+const halfS3 = (given: Readonly<Record<string, string | undefined>>): string[] => {
+  const missing = s3Settings.filter((name) => given[name] === undefined)
+  if (missing.length === 0 || missing.length === s3Settings.length) return []
+  return missing.map((name) => `${name} is missing: for S3 all of ${s3Settings.join(', ')} are needed`)
+}
+
+const s3Of = (data: Values): S3Config | undefined => {
+  const { MEDIA_S3_ENDPOINT: endpoint, MEDIA_S3_BUCKET: bucket } = data
+  const { MEDIA_S3_ACCESS_KEY_ID: accessKeyId, MEDIA_S3_SECRET_ACCESS_KEY: secretAccessKey } = data
+  if (
+    endpoint === undefined ||
+    bucket === undefined ||
+    accessKeyId === undefined ||
+    secretAccessKey === undefined
+  ) {
+    return undefined
+  }
+  const { MEDIA_S3_REGION: region, MEDIA_S3_PREFIX: prefix } = data
+  return { endpoint, bucket, region, prefix, accessKeyId, secretAccessKey }
+}
+
 /**
  * Reads the settings from the environment; an empty variable counts as absent. Throws UsageError with every problem
  * that there is.
@@ -173,7 +256,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     if ('problem' in result) problems.push(`${name} ${result.problem}`)
     else values[name] = result.value
   }
-  problems.push(...strayTrust(given))
+  problems.push(...strayTrust(given), ...halfS3(given))
   if (problems.length > 0) throw new UsageError(problems)
   const data = values as Values
   return Object.freeze({
@@ -187,6 +270,12 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     logFormat: data.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json'),
     sendWaitMs: data.SEND_WAIT_MS,
     pairingTimeoutMs: data.PAIRING_TIMEOUT_MS,
+    media: Object.freeze({
+      autoFetch: { kinds: data.MEDIA_AUTO_DOWNLOAD, bytesMax: data.MEDIA_AUTO_DOWNLOAD_MAX_BYTES },
+      retentionMs: data.MEDIA_RETENTION_DAYS === undefined ? null : data.MEDIA_RETENTION_DAYS * dayMs,
+      quotaBytes: data.MEDIA_QUOTA_BYTES ?? null,
+      s3: s3Of(data),
+    }),
     whatsapp: Object.freeze({
       url: data.WHATSAPP_URL,
       noiseRootKey: data.WHATSAPP_NOISE_ROOT_KEY,

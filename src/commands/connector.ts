@@ -9,12 +9,15 @@ import { newId } from '../runtime/ids.ts'
 import { announceLife, watchDeaths } from '../runtime/liveness.ts'
 import type { Log } from '../runtime/log.ts'
 import { muteConsole } from '../whatsapp/mute.ts'
+import { openBlobs } from './open-blobs.ts'
 import { openData } from './open-data.ts'
 import { type Service, stopAll } from './service.ts'
 
 /** A connector that stalls for so long has lost its devices to another. */
 const leaseTtlMs = 10_000
 
+/** WhatsApp takes documents of 2 GB. */
+const downloadBytesMax = 2 * 1024 ** 3
 const secondMs = 1_000
 const dayMs = 24 * 60 * 60 * secondMs
 /**
@@ -63,6 +66,7 @@ export const startConnectorService = async (
   const store = await open(config, log)
   const services: Service[] = [{ stop: () => store.close() }]
   try {
+    const blobs = await openBlobs(config)
     const owner = newId('con', systemClock.now())
     const presence = await announceLife(config.dataDir, owner)
     services.push({ stop: () => presence.close() })
@@ -95,6 +99,7 @@ export const startConnectorService = async (
         random: Math.random,
         limits: limitsOf(config),
         loginsMax: config.whatsapp.loginsMax,
+        media: { ...config.media, blobs, bytesMax: downloadBytesMax },
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
         isDead: (other) => deaths.isDead(other),

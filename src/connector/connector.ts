@@ -7,6 +7,7 @@ import { connectorSeat, deviceLeaseName, type Lease } from '../domain/lease.ts'
 import { createStep } from '../domain/step.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
+import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import { createTurns } from '../runtime/turns.ts'
@@ -14,6 +15,8 @@ import type { Store } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { startLeaseKeeper } from './lease-keeper.ts'
+import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
+import type { MediaDeps } from './traffic.ts'
 
 export interface ConnectorOptions {
   /** Unique to this process: `con_…`. */
@@ -25,11 +28,14 @@ export interface ConnectorOptions {
   readonly limits: Limits
   /** So many devices log in at a time. */
   readonly loginsMax: number
+  readonly media: ConnectorMedia
   readonly leaseTtlMs: number
   readonly renderQr: (text: string) => Promise<string>
   readonly isDead: (owner: string) => Promise<boolean>
   readonly log: Log
 }
+
+export interface ConnectorMedia extends MediaLimits, Pick<MediaDeps, 'blobs' | 'autoFetch' | 'bytesMax'> {}
 
 export interface Connector {
   /** Closes all sockets without logging out and gives the leases back, in bounded time. */
@@ -42,6 +48,9 @@ const reconcileMs = 250
 const lookAnywayMs = 2_000
 const shutdownMs = 5_000
 const eventBatch = 500
+/** Files at a time, of all devices: more would only make each slower. */
+const uploadsMax = 4
+const downloadsMax = 4
 
 /**
  * Brings what runs in line with what the rows ask for: one runner for each device that is not settled, under its
@@ -50,9 +59,17 @@ const eventBatch = 500
 export const startConnector = (options: ConnectorOptions): Connector => {
   const { owner, store, whatsapp, clock, random, limits, loginsMax, leaseTtlMs, renderQr, isDead, log } =
     options
+  const { blobs, autoFetch, bytesMax, retentionMs, quotaBytes } = options.media
   const actor: Actor = { kind: 'connector', id: owner }
   const step = createStep(limits, random)
   const logins = createTurns(loginsMax)
+  const media: MediaDeps = {
+    blobs,
+    autoFetch,
+    bytesMax,
+    uploads: createTurns(uploadsMax),
+    downloads: createTurns(downloadsMax),
+  }
   const runners = new Map<string, DeviceRunner>()
   const endings = new Map<DeviceRunner, Promise<void>>()
   let seat: Lease | undefined
@@ -120,6 +137,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
         step,
         limits,
         logins,
+        media,
         actor,
         renderQr,
         isHeld: (held) => keeper.isHeld(held),
@@ -193,6 +211,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
 
   const react = (event: Event): void => {
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
+    else if (event.type === 'media.waiting') runners.get(event.deviceId)?.pokeMedia()
     else if (event.type === 'device.status_changed') {
       concerned.add(event.deviceId)
       loop.poke()
@@ -208,7 +227,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       const events = await store.events.after(cursor, {
         limit: eventBatch,
         until: newest,
-        types: ['message.queued', 'device.status_changed'],
+        types: ['message.queued', 'media.waiting', 'device.status_changed'],
       })
       for (const event of events) react(event)
       const last = events[eventBatch - 1]
@@ -217,6 +236,16 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       return last === undefined ? undefined : 0
     },
     onError: (error) => log.error({ err: error }, 'event feed failed'),
+  })
+  const sweeper = startMediaSweeper({
+    media: store.media,
+    blobs,
+    retentionMs,
+    quotaBytes,
+    clock,
+    lease: () => seat,
+    origin: () => ({ actor, requestId: newId('tick', clock.now()) }),
+    log,
   })
   const unsubscribe = store.onChange(() => {
     dirty = true
@@ -227,7 +256,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     async stop() {
       stopped = true
       unsubscribe()
-      await Promise.all([feed.stop(), loop.stop()])
+      await Promise.all([feed.stop(), loop.stop(), sweeper.stop()])
       const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
       await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
         log.warn({ err: error }, 'connections were cut')

@@ -21,10 +21,9 @@ import { CorruptCredentialsError, type SocketListener, type WhatsApp } from '../
 import { createDeviceSocket, messageOf } from './device-socket.ts'
 import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
-import { type OutboxSender, startOutboxSender } from './outbox-sender.ts'
-import { createPrepare } from './prepare.ts'
 import { createOwed } from './owed.ts'
 import { createSocketListener } from './socket-listener.ts'
+import { type MediaDeps, startTraffic, type Traffic } from './traffic.ts'
 
 export interface RunnerDeps {
   readonly store: Store
@@ -35,6 +34,7 @@ export interface RunnerDeps {
   readonly limits: Limits
   /** Shared by all devices of the process: how many may log in at a time. */
   readonly logins: Turns
+  readonly media: MediaDeps
   readonly actor: Actor
   readonly renderQr: (text: string) => Promise<string>
   readonly isHeld: (lease: Lease) => boolean
@@ -48,6 +48,7 @@ export interface DeviceRunner {
   row(device: Device): void
   tick(): void
   pokeOutbox(): void
+  pokeMedia(): void
   leaseLost(): void
   /** Ends the socket without logging out; resolves when the last word is written. */
   shutdown(): Promise<void>
@@ -66,7 +67,7 @@ const decisive = new Set<string>(['cancel_messages', 'wipe_credentials', 'quaran
  * back what comes of them. It decides nothing.
  */
 export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps): DeviceRunner => {
-  const { store, whatsapp, clock, random, step, limits, logins, actor, renderQr, isHeld, log } = deps
+  const { store, whatsapp, clock, random, step, limits, logins, media, actor, renderQr, isHeld, log } = deps
   const deviceId = device.id
   const origin = (): Origin => ({ actor, requestId: newId('tick', clock.now()) })
   const audit = (action: NewAuditEntry['action'], after: Record<string, unknown> | null): NewAuditEntry => ({
@@ -78,7 +79,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   })
 
   let connection: Connection = newConnection(device, false)
-  let outbox: OutboxSender | undefined
+  let traffic: Traffic | undefined
   let stopping: Promise<void> = Promise.resolve()
   let inbox: Inbox | undefined
   let lost = false
@@ -249,7 +250,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   }
 
   const requestSocket = async (): Promise<void> => {
-    stopOutbox()
+    stopTraffic()
     await stopping
     if (!lost) sockets.request(isAwaited(connection))
   }
@@ -266,13 +267,13 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
 
   const dropSocket = (): void => {
     sockets.drop()
-    stopOutbox()
+    stopTraffic()
   }
 
-  const stopOutbox = (): void => {
-    const sender = outbox
-    outbox = undefined
-    if (sender !== undefined) stopping = Promise.all([stopping, sender.stop()]).then(() => undefined)
+  const stopTraffic = (): void => {
+    const ending = traffic
+    traffic = undefined
+    if (ending !== undefined) stopping = Promise.all([stopping, ending.stop()]).then(() => undefined)
   }
 
   /** A turn lasts until WhatsApp has answered; messages are sent while the connection is open, and only then. */
@@ -281,15 +282,15 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     if (kind !== 'queued' && kind !== 'opening') sockets.endTurn()
     const socket = sockets.now
     const open = kind === 'open' && socket !== undefined
-    if (!open) return stopOutbox()
-    if (outbox === undefined && socket !== undefined) {
-      outbox = startOutboxSender({
-        outbox: store.outbox,
+    if (!open) return stopTraffic()
+    if (traffic === undefined && socket !== undefined) {
+      traffic = startTraffic({
+        store,
+        media,
         deviceId,
         lease,
         isHeld: () => isHeld(lease),
         socket,
-        prepare: createPrepare({ store, socket }),
         ownAddress,
         clock,
         random,
@@ -310,6 +311,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       whatsapp,
       deviceId,
       lease,
+      autoFetch: media.autoFetch,
+      onFile: () => traffic?.pokeMedia(),
       clock,
       origin,
       onLost: leaseLost,
@@ -363,11 +366,12 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       }
       dispatch({ kind: 'tick' })
     },
-    pokeOutbox: () => outbox?.poke(),
+    pokeOutbox: () => traffic?.pokeOutbox(),
+    pokeMedia: () => traffic?.pokeMedia(),
     leaseLost,
     async shutdown() {
       await started
-      stopOutbox()
+      stopTraffic()
       if (!lost) dispatch({ kind: 'shutdown' })
       await draining
       await Promise.all([stopping, inbox?.stop()])

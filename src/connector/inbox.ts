@@ -1,10 +1,12 @@
 import type { Origin } from '../domain/audit.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
+import { type AutoFetch, isFetchedAtOnce } from '../domain/media-fetch.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
+import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
-import type { ActStore, InboundStore, JournaledStanza } from '../store/store.ts'
+import type { ActStore, FilePlace, InboundStore, JournaledStanza, Promotion } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
 
 export interface InboxOptions {
@@ -13,6 +15,10 @@ export interface InboxOptions {
   readonly whatsapp: WhatsApp
   readonly deviceId: string
   readonly lease: Lease
+  /** Which files are fetched as they come. */
+  readonly autoFetch: AutoFetch
+  /** A file came that is to be fetched. */
+  readonly onFile: () => void
   readonly clock: Clock
   readonly origin: () => Origin
   readonly onLost: () => void
@@ -38,7 +44,7 @@ const journalKeptMs = 30 * 24 * 60 * 60 * 1000
  * does not depend on Baileys' event buffer, which may hold messages back for 20 s and forgets them with the socket.
  */
 export const startInbox = (options: InboxOptions): Inbox => {
-  const { inbound, acts, whatsapp, deviceId, lease, clock, origin, onLost, log } = options
+  const { inbound, acts, whatsapp, deviceId, lease, autoFetch, onFile, clock, origin, onLost, log } = options
   const ending = new AbortController()
   let prunedAt = Number.NEGATIVE_INFINITY
   let storedAt = Number.NEGATIVE_INFINITY
@@ -46,12 +52,20 @@ export const startInbox = (options: InboxOptions): Inbox => {
   /** A poll or a vote has come, or may have before a crash. */
   let votesDue = true
 
+  const fileOf = (promotion: Promotion, now: number): FilePlace | undefined => {
+    if (promotion.kind !== 'message' || !promotion.file) return undefined
+    return { id: newId('med', now), dueAt: isFetchedAtOnce(autoFetch, promotion.file) ? now : null }
+  }
+
   /** One that cannot be stored stays in the journal, and does not hold up the others. */
   const promoteOne = async ({ stanzaKey, stanza, plaintexts }: JournaledStanza): Promise<boolean> => {
     const now = clock.now()
     try {
       const promotion = whatsapp.promote(stanza, plaintexts, deviceId, now)
-      const { stored } = await inbound.promote(lease, { deviceId, stanzaKey, promotion }, origin(), now)
+      const file = fileOf(promotion, now)
+      const input = { deviceId, stanzaKey, promotion, ...(file === undefined ? {} : { file }) }
+      const { stored } = await inbound.promote(lease, input, origin(), now)
+      if (stored !== null && file !== undefined && file.dueAt !== null) onFile()
       if (stored !== null) log.debug({ device: deviceId, message: stored.id }, 'message stored')
       if (stored?.type === 'vote' || stored?.type === 'poll') votesDue = true
       return true

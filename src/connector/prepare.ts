@@ -3,11 +3,14 @@ import { assert } from '../domain/errors.ts'
 import { parseJid, partyJid, type Party } from '../domain/jid.ts'
 import type { Message } from '../domain/message.ts'
 import type { Store } from '../store/store.ts'
+import { createAttach } from './attachment.ts'
+import type { Upload } from './uploads.ts'
 import type { Prepared, ReferredMessage, WhatsAppSocket } from '../whatsapp/socket.ts'
 
 export interface PrepareOptions {
-  readonly store: Pick<Store, 'messages' | 'addresses'>
+  readonly store: Pick<Store, 'messages' | 'addresses' | 'media'>
   readonly socket: Pick<WhatsAppSocket, 'prepare'>
+  readonly upload: Upload
 }
 
 const nothing = new Uint8Array()
@@ -15,8 +18,9 @@ const nothing = new Uint8Array()
 const targetOf = (body: MessageBody): string | undefined => ('messageId' in body ? body.messageId : undefined)
 
 /** Looks up what the body of a message names, and has its bytes made. */
-export const createPrepare = ({ store, socket }: PrepareOptions) => {
-  const { messages, addresses } = store
+export const createPrepare = ({ store, socket, upload }: PrepareOptions) => {
+  const { messages, addresses, media } = store
+  const attach = createAttach({ media, upload })
 
   const referred = async (id: string | undefined): Promise<ReferredMessage | null> => {
     const message = id === undefined ? undefined : await messages.get(id)
@@ -24,6 +28,11 @@ export const createPrepare = ({ store, socket }: PrepareOptions) => {
     const { whatsappId, sender, direction } = message
     const content = (await messages.contentOf(message.id)) ?? nothing
     return { whatsappId, sender, fromMe: direction === 'outbound', content }
+  }
+
+  const thumbnailOf = async (body: MessageBody): Promise<Uint8Array | null> => {
+    const image = body.type === 'text' ? body.linkPreview?.image : undefined
+    return image === undefined ? null : ((await media.get(image.uploadId))?.thumbnail ?? null)
   }
 
   const person = (deviceId: string, address: string): Promise<Party> => {
@@ -43,6 +52,18 @@ export const createPrepare = ({ store, socket }: PrepareOptions) => {
     if (gone !== undefined && target === null) {
       return { kind: 'impossible', code: 'message_gone', detail: `message ${gone} is not there any more` }
     }
-    return socket.prepare({ to: partyJid(chat), body, quoted, target, mentions })
+    const attached = await attach(body)
+    if ('kind' in attached) return attached
+    const { attachment } = attached
+    const previewThumbnail = await thumbnailOf(body)
+    return socket.prepare({
+      to: partyJid(chat),
+      body,
+      quoted,
+      target,
+      mentions,
+      attachment,
+      previewThumbnail,
+    })
   }
 }

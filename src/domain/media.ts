@@ -1,5 +1,7 @@
 /** Files that come with messages, or wait to be sent with one. */
 
+import type { BodyType } from './body.ts'
+
 export type MediaSource = 'upload' | 'base64' | 'url' | 'whatsapp'
 export const mediaSources: readonly MediaSource[] = ['upload', 'base64', 'url', 'whatsapp']
 
@@ -12,6 +14,20 @@ export const mediaStates: readonly MediaState[] = ['waiting', 'stored', 'failed'
 
 /** What WhatsApp takes a file for: it goes into its keys (Baileys, Defaults `MEDIA_HKDF_KEY_MAPPING`). */
 export type RemoteKind = 'image' | 'video' | 'audio' | 'document' | 'sticker'
+
+const remoteKinds: Partial<Readonly<Record<BodyType, RemoteKind>>> = {
+  image: 'image',
+  video: 'video',
+  gif: 'video',
+  round_video: 'video',
+  audio: 'audio',
+  voice: 'audio',
+  document: 'document',
+  sticker: 'sticker',
+}
+
+/** What the file of a message of this type is sent as; undefined for types that have none. */
+export const remoteKindOf = (type: BodyType): RemoteKind | undefined => remoteKinds[type]
 
 /** A file at WhatsApp's media hosts. */
 export interface RemoteFile {

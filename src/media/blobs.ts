@@ -28,8 +28,13 @@ export interface BlobStore {
   open(sha256: string, range?: ByteRange): Promise<Readable>
   /** Undefined when there is no such blob. */
   size(sha256: string): Promise<number | undefined>
-  /** Harmless when there is no such blob. */
-  remove(sha256: string): Promise<void>
+  /**
+   * Harmless when there is no such blob. One that was put at `putBefore` (ms since 1970) or later stays: somebody may be about
+   * to write down that it is there.
+   */
+  remove(sha256: string, putBefore: number): Promise<void>
+  /** Takes away what crashes have left in the spool. Resolves with how many files went. */
+  sweepSpool(now: number): Promise<number>
   /** In no particular order; what comes and goes meanwhile may be in it or not. */
   list(): AsyncIterable<Blob>
 }

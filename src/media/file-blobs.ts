@@ -1,6 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type Blob, blobName, BlobMissingError, type BlobStore, hashOfName, isMissing } from './blobs.ts'
+import {
+  type Blob,
+  blobName,
+  BlobMissingError,
+  type BlobStore,
+  hashOfName,
+  isMissing,
+  sweepSpool,
+} from './blobs.ts'
 
 const spoolName = 'spool'
 
@@ -62,7 +71,20 @@ export const createFileBlobs = async (directory: string): Promise<BlobStore> => 
       }
     },
     size: async (sha256) => (await statOf(pathOf(sha256)))?.size,
-    remove: (sha256) => rm(pathOf(sha256), { force: true }),
+    async remove(sha256, putBefore) {
+      // Out of the way first: what is put from now on is another file, and is not touched.
+      const aside = path.join(spool, `removed-${randomBytes(16).toString('hex')}`)
+      const file = pathOf(sha256)
+      try {
+        await rename(file, aside)
+      } catch (error) {
+        if (isMissing(error)) return
+        throw error
+      }
+      if ((await stat(aside)).mtimeMs < putBefore) await rm(aside)
+      else await rename(aside, file)
+    },
+    sweepSpool: (now) => sweepSpool(spool, now),
     list: walk,
   }
 }

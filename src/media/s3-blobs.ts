@@ -6,7 +6,7 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { sleep } from '../runtime/deadline.ts'
 import { fileChunks, watchStall } from '../runtime/stall.ts'
-import { type Blob, blobName, BlobMissingError, type BlobStore, hashOfName } from './blobs.ts'
+import { type Blob, blobName, BlobMissingError, type BlobStore, hashOfName, sweepSpool } from './blobs.ts'
 import { readListing } from './s3-listing.ts'
 
 export interface S3Options {
@@ -42,6 +42,7 @@ const connectTimeoutMs = 10_000
 const triesMax = 4
 const retryFirstMs = 100
 const errorTextMax = 300
+const secondMs = 1_000
 const notFound = 404
 const partial = 206
 /** Too early, too many requests; above them all that the server itself calls its fault. */
@@ -193,10 +194,16 @@ export const createS3Blobs = async (options: S3Options): Promise<BlobStore> => {
       await body.dump()
       return Number(headers['content-length'])
     },
-    async remove(sha256) {
+    async remove(sha256, putBefore) {
+      const head = await ask({ method: 'HEAD', key: keyOf(sha256) })
+      if (head.status === notFound) return
+      await head.body.dump()
+      // S3 tells whole seconds.
+      if (Date.parse(String(head.headers['last-modified'])) + secondMs > putBefore) return
       const { status, body } = await ask({ method: 'DELETE', key: keyOf(sha256) })
       if (status !== notFound) await body.dump()
     },
+    sweepSpool: (now) => sweepSpool(spool, now),
     list,
   }
 }

@@ -49,3 +49,13 @@ export const createTurns = (max: number): Turns => {
     },
   }
 }
+
+/** Does the work when its turn comes, and gives up the place when it has ended. */
+export const inTurn = <T>(turns: Turns, work: () => Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const turn = turns.take(() => {
+      void work()
+        .then(resolve, reject)
+        .finally(() => turn.end())
+    })
+  })

@@ -74,6 +74,12 @@ export type Promotion =
   /** Nothing for the message log (key distribution, history notices, app state). */
   | { readonly kind: 'nothing' }
 
+/** The id that a file that comes gets, and when it is to be fetched (null: when somebody asks for it). */
+export interface FilePlace {
+  readonly id: string
+  readonly dueAt: number | null
+}
+
 export interface InboundStore {
   /** Stanzas that are complete and not promoted, oldest first. */
   pending(deviceId: string, limit: number): Promise<readonly JournaledStanza[]>
@@ -87,8 +93,8 @@ export interface InboundStore {
       readonly deviceId: string
       readonly stanzaKey: string
       readonly promotion: Promotion
-      /** Of a promotion with a file: the id that it gets, and when it is to be fetched (null: when somebody asks). */
-      readonly file?: { readonly id: string; readonly dueAt: number | null }
+      /** Of a promotion with a file. */
+      readonly file?: FilePlace
     },
     origin: Origin,
     now: number,

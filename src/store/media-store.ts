@@ -26,19 +26,19 @@ export interface MediaStore {
   /** Keeps where the phone has put it now. */
   moved(lease: Lease, id: string, remote: RemoteFile): Promise<void>
   /**
-   * Has a file of a message fetched now, with a fresh allowance of attempts, also one that has failed or was removed. One
-   * that is here, or never was at WhatsApp, is left alone. Undefined when there is no such file.
+   * Has a file of a message fetched now, with a fresh allowance of attempts, also one that has failed or was removed, or that
+   * was `lost` here. One that is here, or never was at WhatsApp, is left alone. Undefined when there is no such file.
    */
-  fetch(id: string, origin: Origin, now: number): Promise<Media | undefined>
+  fetch(id: string, lost: boolean, origin: Origin, now: number): Promise<Media | undefined>
   /** Throws `media_in_use` when a message that is not sent yet needs it. Undefined when there is no such file. */
   remove(id: string, origin: Origin, now: number): Promise<Media | undefined>
   /**
-   * Removes the files that were stored before `before`, oldest first and `limit` at most; those that a message needs which is
-   * not sent yet stay. Resolves with what was removed.
+   * Removes the files that were stored before `before`, oldest first, `limit` at most, and no more when they had `bytes`
+   * together; those that a message needs which is not sent yet stay. Resolves with what was removed.
    */
   removeOldest(
     lease: Lease,
-    input: { readonly before: number; readonly limit: number },
+    input: { readonly before: number; readonly limit: number; readonly bytes?: number },
     origin: Origin,
     now: number,
   ): Promise<readonly Media[]>

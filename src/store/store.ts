@@ -215,6 +215,7 @@ export interface OutboxStore {
 
 export type {
   AuthStore,
+  FilePlace,
   InboundStore,
   JournaledStanza,
   JournalRow,
@@ -226,6 +227,10 @@ export type { SearchFilter } from './search-store.ts'
 // ---- acts on messages
 
 export type { ActStore } from './act-store.ts'
+
+// ---- files
+
+export type { MediaStore } from './media-store.ts'
 
 // ---- people
 

@@ -41,6 +41,8 @@ import { acceptLateWrites } from './late-writes.ts'
 import { guardListeners, holdBack, takeTurns } from './listeners.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
 import { quietLogger } from './quiet-logger.ts'
+import { createMediaHttp } from './media/http.ts'
+import { createTransfers } from './media/transfers.ts'
 import { mediaTls } from './media-tls.ts'
 import { sendMessage } from './send.ts'
 import { duplicateText } from './signal/errors.ts'
@@ -98,6 +100,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
   if (options.noiseRootKey !== undefined) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(options.noiseRootKey)
   const retryCounters = new Map<string, CacheStore>()
   const tls = await mediaTls(options.mediaCa)
+  const http = createMediaHttp({ ca: options.mediaCa })
 
   const configOf = (
     deviceId: string,
@@ -331,6 +334,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
 
     const live = sock
     return {
+      ...createTransfers({ http, sock: live, gone, clock }),
       prepare: (message) => prepareBody({ me: me(), groups, now: () => clock.now() }, message),
       send: (message) =>
         sendMessage(

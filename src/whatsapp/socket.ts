@@ -1,6 +1,7 @@
 /** The port between the connector and WhatsApp: what a socket can do, and what it tells. */
 import type { MessageBody } from '../domain/body.ts'
 import type { Account } from '../domain/device.ts'
+import type { FileInfo, RemoteFile, RemoteKind } from '../domain/media.ts'
 import type { SocketClose } from '../domain/disconnect.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
@@ -8,6 +9,8 @@ import type { ReceiptStatus } from '../domain/message.ts'
 import type { AttemptOutcome } from '../domain/outbox.ts'
 import type { Promotion } from '../store/store.ts'
 import type { SealedVote } from './acts.ts'
+
+export { MediaError, type MediaErrorCode } from './media/errors.ts'
 
 /** A receipt for messages that we sent, before it is written. */
 export interface Receipt {
@@ -61,6 +64,35 @@ export interface Unprepared {
   readonly target: ReferredMessage | null
   /** The people that `body.mentions` names, by both addresses where they are known. */
   readonly mentions: readonly Party[]
+  /** The file that goes with it, as WhatsApp's media hosts have it. */
+  readonly attachment: Attachment | null
+  /** The small picture of a link preview: JPEG. */
+  readonly previewThumbnail: Uint8Array | null
+}
+
+/** A file that goes along with a message, and how it looks before it is there. */
+export interface Attachment extends FileInfo {
+  readonly remote: RemoteFile
+}
+
+/** A file to upload. */
+export interface Outgoing {
+  readonly open: () => Promise<AsyncIterable<Uint8Array>>
+  /** Hex: what `open` must give. */
+  readonly sha256: string
+  readonly kind: RemoteKind
+  /** A folder for what is made of it meanwhile. */
+  readonly spool: string
+}
+
+/** The message that a file came with, as WhatsApp names it. */
+export interface FileOwner {
+  readonly id: string
+  /** The chat. */
+  readonly remoteJid: string
+  readonly fromMe: boolean
+  /** Who wrote it, in a group. */
+  readonly participant?: string
 }
 
 export type Prepared =
@@ -81,6 +113,22 @@ export interface WhatsAppSocket {
     readonly whatsappId: string
     readonly content: Uint8Array
   }): Promise<AttemptOutcome>
+  /** Gives a file to WhatsApp's media hosts. Rejects with MediaError, or with what `open` rejects with. */
+  upload(file: Outgoing): Promise<RemoteFile>
+  /**
+   * Brings a file into the new file `target`, checked; none is there when it rejects, with MediaError or an error of the
+   * disk. `bytesMax` is the longest that it may be; the SHA-256 is in hex.
+   */
+  download(
+    remote: RemoteFile,
+    target: string,
+    bytesMax: number,
+  ): Promise<{ readonly bytes: number; readonly sha256: string }>
+  /**
+   * Asks the account's phone to give a file to the media hosts again. Resolves with its new direct path; rejects with
+   * MediaError: `gone` when the phone has it no more, `unreachable` when it does not answer.
+   */
+  askForFile(owner: FileOwner, mediaKey: Uint8Array, timeoutMs: number): Promise<string>
   /** Asks the server for a sign of life; rejects when none comes in time. */
   probe(timeoutMs: number): Promise<void>
   /** Only after the first QR. Resolves with 8 characters; rejects with why not, in words. */

@@ -28,6 +28,15 @@ describe('the settings of an empty environment', () => {
       logFormat: process.stdout.isTTY ? 'pretty' : 'json',
       sendWaitMs: 15_000,
       pairingTimeoutMs: 600_000,
+      media: {
+        autoFetch: {
+          kinds: new Set(['image', 'video', 'audio', 'document', 'sticker']),
+          bytesMax: 104_857_600,
+        },
+        retentionMs: null,
+        quotaBytes: null,
+        s3: undefined,
+      },
       whatsapp: {
         url: undefined,
         noiseRootKey: undefined,
@@ -63,6 +72,16 @@ describe('a setting', () => {
         LOG_FORMAT: 'json',
         SEND_WAIT_MS: '0',
         PAIRING_TIMEOUT_MS: '1000',
+        MEDIA_AUTO_DOWNLOAD: 'image, audio',
+        MEDIA_AUTO_DOWNLOAD_MAX_BYTES: '5',
+        MEDIA_RETENTION_DAYS: '2',
+        MEDIA_QUOTA_BYTES: '1000',
+        MEDIA_S3_ENDPOINT: 'http://127.0.0.1:9000',
+        MEDIA_S3_BUCKET: 'files',
+        MEDIA_S3_REGION: 'eu-central-1',
+        MEDIA_S3_PREFIX: 'whatsapp/',
+        MEDIA_S3_ACCESS_KEY_ID: 'id',
+        MEDIA_S3_SECRET_ACCESS_KEY: 'secret',
         WHATSAPP_URL: url,
         WHATSAPP_NOISE_ROOT_KEY: key,
         WHATSAPP_MEDIA_CA: 'ca.pem',
@@ -82,6 +101,19 @@ describe('a setting', () => {
       logFormat: 'json',
       sendWaitMs: 0,
       pairingTimeoutMs: 1_000,
+      media: {
+        autoFetch: { kinds: new Set(['image', 'audio']), bytesMax: 5 },
+        retentionMs: 2 * 24 * 60 * 60 * 1_000,
+        quotaBytes: 1_000,
+        s3: {
+          endpoint: 'http://127.0.0.1:9000',
+          bucket: 'files',
+          region: 'eu-central-1',
+          prefix: 'whatsapp/',
+          accessKeyId: 'id',
+          secretAccessKey: 'secret',
+        },
+      },
       whatsapp: {
         url,
         noiseRootKey: key,
@@ -107,6 +139,17 @@ describe('a setting', () => {
     ['SEND_WAIT_MS', '600001', 'SEND_WAIT_MS must be a whole number from 0 to 600000'],
     ['SEND_WAIT_MS', '15s', 'SEND_WAIT_MS must be a whole number from 0 to 600000'],
     ['PAIRING_TIMEOUT_MS', '999', 'PAIRING_TIMEOUT_MS must be a whole number from 1000 to 86400000'],
+    [
+      'MEDIA_AUTO_DOWNLOAD',
+      'pictures',
+      'MEDIA_AUTO_DOWNLOAD must be all, none, or some of image, video, audio, document, sticker with commas between',
+    ],
+    ['MEDIA_RETENTION_DAYS', '0', 'MEDIA_RETENTION_DAYS must be a whole number from 1 to 36500'],
+    [
+      'MEDIA_S3_PREFIX',
+      'a b',
+      'MEDIA_S3_PREFIX must be letters, digits and ._-/ with a / at its end, such as whatsapp/',
+    ],
     ['WHATSAPP_VERSION', '2.3000', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
@@ -124,6 +167,18 @@ describe('a setting', () => {
     ],
   ])('%s is refused as %j, with what it must be', (name, value, problem) => {
     expect(problemsOf({ [name]: value })).toEqual([problem])
+  })
+
+  it('MEDIA_AUTO_DOWNLOAD may be all or none', () => {
+    expect(readConfig({ MEDIA_AUTO_DOWNLOAD: 'all' }).media.autoFetch.kinds.size).toBe(5)
+    expect(readConfig({ MEDIA_AUTO_DOWNLOAD: 'none' }).media.autoFetch.kinds.size).toBe(0)
+  })
+
+  it('S3 is described as a whole or not at all', () => {
+    expect(problemsOf({ MEDIA_S3_BUCKET: 'files', MEDIA_S3_ACCESS_KEY_ID: 'id' })).toEqual([
+      expect.stringContaining('MEDIA_S3_ENDPOINT is missing'),
+      expect.stringContaining('MEDIA_S3_SECRET_ACCESS_KEY is missing'),
+    ])
   })
 
   it.each(['abcd', `${key}00`, 'xy'.repeat(32)])('WHATSAPP_NOISE_ROOT_KEY is refused as %s', (value) => {

@@ -8,6 +8,8 @@ import { limits, noLuck } from '../domain/fixtures.ts'
 import { enqueue, messageOf, origin, self } from '../store/conformance/fixtures.ts'
 import { account, scriptWhatsApp, type ScriptedSocket } from './scripted-whatsapp.ts'
 import { keepLog, openMemory, refusal, rowOf, until, wrap } from './world.ts'
+import { memoryBlobs } from '../media/memory-blobs.ts'
+import { everything } from './media.ts'
 
 const ttlMs = 5_000
 const shutdownMs = 5_000
@@ -39,6 +41,13 @@ const startOne = (
     random: noLuck,
     limits,
     loginsMax: 50,
+    media: {
+      blobs: memoryBlobs(''),
+      autoFetch: everything,
+      bytesMax: 1_000,
+      retentionMs: null,
+      quotaBytes: null,
+    },
     leaseTtlMs: ttlMs,
     renderQr: (text) => Promise.resolve(`data:${text}`),
     isDead: (other) => Promise.resolve(dead.has(other)),

@@ -6,6 +6,7 @@ import { actOf } from '../store/conformance/acts.ts'
 import { alice, deviceId, incoming, origin, t0 } from '../store/conformance/fixtures.ts'
 import { scriptWhatsApp } from './scripted-whatsapp.ts'
 import { claimLease, keepLog, openMemory, refusal, refuse, settled, TestClock, until, wrap } from './world.ts'
+import { everything } from './media.ts'
 
 const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
@@ -18,6 +19,7 @@ const createWorld = async () => {
   const { log, lines } = keepLog()
   const { whatsapp, state } = scriptWhatsApp()
   const lost: string[] = []
+  const files: string[] = []
   const journal = async (...ids: string[]): Promise<void> => {
     for (const id of ids) {
       const row = {
@@ -39,6 +41,8 @@ const createWorld = async () => {
       whatsapp,
       deviceId,
       lease,
+      autoFetch: everything,
+      onFile: () => files.push('file'),
       clock,
       origin: () => origin,
       onLost: () => lost.push('lost'),
@@ -49,7 +53,7 @@ const createWorld = async () => {
   }
   const stored = async (): Promise<number> =>
     (await store.messages.list({ deviceId }, { limit: 200 })).items.length
-  return { store, clock, lines, lost, state, journal, run, stored }
+  return { store, clock, lines, lost, files, state, journal, run, stored }
 }
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, at) => `i${at}`)

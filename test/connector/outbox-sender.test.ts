@@ -35,6 +35,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
   const { log, lines } = keepLog()
   const scripted = createSocket({ listener: {} as never, lease, mayWrite: () => true }, { obstinate: true })
   const lost: string[] = []
+  const upload = () => Promise.reject(new Error('nobody sends files here'))
   const run = () => {
     const sender = startOutboxSender({
       outbox: store.outbox,
@@ -42,7 +43,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
       lease,
       isHeld,
       socket: scripted.socket,
-      prepare: createPrepare({ store, socket: scripted.socket }),
+      prepare: createPrepare({ store, socket: scripted.socket, upload }),
       ownAddress,
       clock,
       random: noLuck,

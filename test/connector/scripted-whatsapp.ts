@@ -1,8 +1,15 @@
 /** A WhatsApp whose sockets say what a test lets them say, and whose calls a test answers: orders that no wire makes. */
 import type { Account } from '../../src/domain/device.ts'
 import type { AttemptOutcome } from '../../src/domain/outbox.ts'
+import type { RemoteFile } from '../../src/domain/media.ts'
 import type { Promotion } from '../../src/store/store.ts'
-import type { OpenOptions, Prepared, WhatsApp, WhatsAppSocket } from '../../src/whatsapp/socket.ts'
+import {
+  MediaError,
+  type OpenOptions,
+  type Prepared,
+  type WhatsApp,
+  type WhatsAppSocket,
+} from '../../src/whatsapp/socket.ts'
 import { incoming, self } from '../store/conformance/fixtures.ts'
 
 /** A call that waits for its answer. */
@@ -32,6 +39,12 @@ export const createSocket = (
 ) => {
   const sends = callsOf<Outgoing, AttemptOutcome>()
   const prepares = callsOf<Parameters<WhatsAppSocket['prepare']>[0], Prepared>()
+  const uploads = callsOf<Parameters<WhatsAppSocket['upload']>[0], RemoteFile>()
+  const downloads = callsOf<
+    { readonly remote: RemoteFile; readonly target: string; readonly bytesMax: number },
+    { readonly bytes: number; readonly sha256: string }
+  >()
+  const asks = callsOf<Parameters<WhatsAppSocket['askForFile']>[0], string>()
   const probes = callsOf<number, undefined>()
   const codes = callsOf<string, string>()
   const unlinks = callsOf<number, undefined>()
@@ -41,6 +54,9 @@ export const createSocket = (
     send: (message) =>
       drops > 0 ? Promise.resolve({ kind: 'not_sent', detail: 'no socket' }) : sends.call(message),
     prepare: prepares.call,
+    upload: uploads.call,
+    download: (remote, target, bytesMax) => downloads.call({ remote, target, bytesMax }),
+    askForFile: (owner) => asks.call(owner),
     probe: probes.call,
     requestPairingCode: codes.call,
     unlink: unlinks.call,
@@ -48,6 +64,9 @@ export const createSocket = (
       drops += 1
       if (obstinate) return
       for (const call of sends.calls) call.resolve({ kind: 'unknown', detail: 'the connection was dropped' })
+      for (const { calls } of [uploads, downloads, asks]) {
+        for (const call of calls) call.reject(new MediaError('unreachable', 'the connection was dropped'))
+      }
     },
   }
   return {
@@ -57,6 +76,9 @@ export const createSocket = (
     mayWrite: options.mayWrite,
     sends: sends.calls,
     prepares: prepares.calls,
+    uploads: uploads.calls,
+    downloads: downloads.calls,
+    asks: asks.calls,
     probes: probes.calls,
     codes: codes.calls,
     unlinks: unlinks.calls,

@@ -12,6 +12,7 @@ import { startDeviceRunner, type RunnerDeps } from '../../src/connector/device-r
 import { limits, noLuck } from '../domain/fixtures.ts'
 import { deviceId, leaseTtlMs, origin, t0 } from '../store/conformance/fixtures.ts'
 import { account, scriptWhatsApp, type ScriptedSocket } from './scripted-whatsapp.ts'
+import { mediaDeps } from './media.ts'
 
 export const second = 1_000
 const patienceMs = 3_000
@@ -142,6 +143,7 @@ export const runDevice = async (
     step: createStep(limits, noLuck),
     limits,
     logins: createTurns(1),
+    media: mediaDeps(),
     actor: origin.actor,
     renderQr: (text) => Promise.resolve(`data:${text}`),
     isHeld: () => true,

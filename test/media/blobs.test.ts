@@ -5,13 +5,7 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type Blob,
-  BlobMissingError,
-  type BlobStore,
-  spoolAgeMaxMs,
-  sweepSpool,
-} from '../../src/media/blobs.ts'
+import { type Blob, BlobMissingError, type BlobStore, spoolAgeMaxMs } from '../../src/media/blobs.ts'
 import { createFileBlobs } from '../../src/media/file-blobs.ts'
 import { createS3Blobs, S3Error, type S3Options } from '../../src/media/s3-blobs.ts'
 import { newFolder } from './folder.ts'
@@ -19,6 +13,8 @@ import { s3Bucket, s3Keys, type S3Server, startS3 } from './s3-server.ts'
 
 const mib = 1024 * 1024
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+/** What was put until now is older. */
+const later = Date.now() + 60 * 60 * 1_000
 const missing = 'ab'.repeat(32)
 
 const spooled = async (blobs: BlobStore, bytes: Uint8Array): Promise<string> => {
@@ -108,11 +104,18 @@ describe.each(stores)('blobs as %s', (_name, create) => {
   it('that are not there are missing, and can be removed', async () => {
     await expect(blobs.open(missing)).rejects.toThrow(BlobMissingError)
     expect(await blobs.size(missing)).toBeUndefined()
-    await blobs.remove(missing)
+    await blobs.remove(missing, later)
     const sha256 = await putBytes(blobs, randomBytes(10))
-    await blobs.remove(sha256)
+    await blobs.remove(sha256, later)
     await expect(blobs.open(sha256)).rejects.toThrow(BlobMissingError)
     expect(await blobs.size(sha256)).toBeUndefined()
+  })
+
+  it('stay when they were put only just now', async () => {
+    const bytes = randomBytes(10)
+    const sha256 = await putBytes(blobs, bytes)
+    await blobs.remove(sha256, Date.now() - 60_000)
+    expect((await readAll(await blobs.open(sha256))).equals(bytes)).toBe(true)
   })
 
   it('are listed with their sizes and times', async () => {
@@ -175,7 +178,7 @@ describe('the spool', () => {
     const atSeconds = (now - spoolAgeMaxMs - 1_000) / 1_000
     await utimes(old, atSeconds, atSeconds)
     const fresh = await spooled(blobs, randomBytes(10))
-    expect(await sweepSpool(blobs.spool, now)).toBe(1)
+    expect(await blobs.sweepSpool(now)).toBe(1)
     expect([existsSync(old), existsSync(fresh)]).toEqual([false, true])
   })
 })
@@ -217,7 +220,11 @@ describe('blobs in S3', () => {
 
   it('are not said to be missing when it is the bucket that is', async () => {
     const blobs = await createS3Blobs(s3Options({ bucket: 'elsewhere' }))
-    for (const work of [() => blobs.open(missing), () => blobs.size(missing), () => blobs.remove(missing)]) {
+    for (const work of [
+      () => blobs.open(missing),
+      () => blobs.size(missing),
+      () => blobs.remove(missing, later),
+    ]) {
       const failure: unknown = await work().catch((error: unknown) => error)
       expect(failure).toBeInstanceOf(S3Error)
     }

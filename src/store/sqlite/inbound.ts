@@ -4,7 +4,7 @@ import type { Origin } from '../../domain/audit.ts'
 import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
 import type { Media } from '../../domain/media.ts'
 import type { Message, Reference } from '../../domain/message.ts'
-import type { InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
+import type { FilePlace, InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
@@ -170,7 +170,7 @@ export const createInbound = (
   /** Writes the message unless it is there; returns it as it was written. */
   const store = (
     { message: { error, ...given }, quoted, file, act = null }: PromotedMessage,
-    place: { readonly id: string; readonly dueAt: number | null } | undefined,
+    place: FilePlace | undefined,
     origin: Origin,
     now: number,
   ): Message | null => {

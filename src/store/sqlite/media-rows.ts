@@ -2,6 +2,7 @@
 import type { NewEvent } from '../../domain/event.ts'
 import type { MediaRef } from '../../domain/body.ts'
 import type { Media, ReceivedFile, RemoteFile } from '../../domain/media.ts'
+import type { FilePlace } from '../store.ts'
 import { eq, getTableColumns } from './drizzle.ts'
 import { media } from './schema.ts'
 import { assign, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
@@ -70,7 +71,7 @@ const toRow = ({ remote, waveform, error, ...rest }: Media): Omit<MediaRow, 'seq
 /** A file that comes with a message. */
 export const receivedMedia = (
   file: ReceivedFile,
-  { id, dueAt }: { readonly id: string; readonly dueAt: number | null },
+  { id, dueAt }: FilePlace,
   message: { readonly deviceId: string; readonly id: string },
   now: number,
 ): Media => {

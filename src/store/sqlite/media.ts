@@ -182,10 +182,11 @@ export const createMedia = (
         const before = queries.get(id)
         if (before !== undefined) queries.update({ ...before, remote })
       }),
-    fetch: (id, origin, now) =>
+    fetch: (id, lost, origin, now) =>
       engine.write(() => {
         const before = queries.get(id)
-        if (before === undefined || before.state === 'stored' || before.remote === null) return before
+        if (before === undefined || before.remote === null) return before
+        if (before.state === 'stored' && !lost) return before
         const after: Media = {
           ...before,
           state: 'waiting',
@@ -208,11 +209,17 @@ export const createMedia = (
         }
         return drop(before, origin, now)
       }),
-    removeOldest: (lease, { before, limit }, origin, now) =>
+    removeOldest: (lease, { before, limit, bytes = Number.POSITIVE_INFINITY }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const rows = selectOldest.all({ before, limit, needed: JSON.stringify(needed()) })
-        return rows.map((row) => drop(toMedia(row), origin, now))
+        const removed: Media[] = []
+        let freed = 0
+        for (const row of selectOldest.all({ before, limit, needed: JSON.stringify(needed()) })) {
+          if (freed >= bytes) break
+          freed += row.bytes
+          removed.push(drop(toMedia(row), origin, now))
+        }
+        return removed
       }),
     kept: (hashes) =>
       engine.read(

@@ -5,14 +5,9 @@
 import { proto } from '@whiskeysockets/baileys'
 import type { BodyContent, LinkPreview, MessageBody, Place } from '../../domain/body.ts'
 import { unreachable } from '../../domain/errors.ts'
-import type { FileInfo, RemoteFile } from '../../domain/media.ts'
+import type { Attachment } from '../socket.ts'
 import { encryptVote } from './poll-vote.ts'
 import { vcardOf } from './vcard.ts'
-
-/** A file that goes along with a message, and how it looks before it is there. */
-export interface Attachment extends FileInfo {
-  readonly remote: RemoteFile
-}
 
 /** Another message, as a key of WhatsApp's names it. */
 export interface Referred {

@@ -40,7 +40,7 @@ const everybody = 'all'
  */
 const contentOf = (
   { me, now }: PrepareContext,
-  { to, body, quoted, target, mentions }: Unprepared,
+  { to, body, quoted, target, mentions, attachment, previewThumbnail }: Unprepared,
   group: GroupMetadata | undefined,
 ): Uint8Array => {
   const byLid = group === undefined ? to.endsWith('@lid') : String(group.addressingMode) === 'lid'
@@ -60,8 +60,8 @@ const contentOf = (
     {
       chat: to,
       own,
-      attachment: null,
-      previewThumbnail: null,
+      attachment,
+      previewThumbnail,
       quoted: quoted === null ? null : referred(quoted),
       target: target === null ? null : referred(target),
       mentions: [...named, ...others],

@@ -6,26 +6,17 @@ import {
   proto,
 } from '@whiskeysockets/baileys'
 import { DeadlineError, withDeadline } from '../../runtime/deadline.ts'
+import type { FileOwner } from '../socket.ts'
 import { MediaError, wordsOf } from './errors.ts'
 
-/** Which message a file belongs to, as WhatsApp names it. */
-export interface MessageKey {
-  readonly id: string
-  /** The chat. */
-  readonly remoteJid: string
-  readonly fromMe: boolean
-  /** Who wrote it, in a group. */
-  readonly participant?: string
-}
-
-interface PhoneLink {
+export interface PhoneLink {
   readonly ws: {
     on(event: string, listener: (node: BinaryNode) => void): unknown
     off(event: string, listener: (node: BinaryNode) => void): unknown
   }
   readonly sendNode: (node: BinaryNode) => Promise<void>
   /** Our own JID. */
-  readonly me: string
+  readonly me: () => string
   /** Resolves, with why, when the socket is gone. */
   readonly gone: Promise<string>
 }
@@ -54,7 +45,7 @@ const read = (node: BinaryNode, mediaKey: Uint8Array, id: string): string => {
  */
 export const askPhone = async (
   { ws, sendNode, me, gone }: PhoneLink,
-  key: MessageKey,
+  key: FileOwner,
   mediaKey: Uint8Array,
   timeoutMs: number,
 ): Promise<string> => {
@@ -73,7 +64,7 @@ export const askPhone = async (
   }
   ws.on(event, onNotification)
   try {
-    const asked = sendNode(encryptMediaRetryRequest(key, Buffer.from(mediaKey), me)).then(() => promise)
+    const asked = sendNode(encryptMediaRetryRequest(key, Buffer.from(mediaKey), me())).then(() => promise)
     const lost = gone.then((why) => Promise.reject(new MediaError('unreachable', why)))
     return await withDeadline(Promise.race([asked, lost]), timeoutMs, "the phone's answer")
   } catch (error) {

@@ -1,15 +1,8 @@
+import type { RemoteFile } from '../../domain/media.ts'
 import { MediaError, wordsOf } from './errors.ts'
 import type { HostBook } from './hosts.ts'
 import type { MediaHttp } from './http.ts'
-import type { MediaKind } from './keys.ts'
-import { openFile, type Opened, type Sealed, sealedBytesOf } from './seal.ts'
-
-/** A file at WhatsApp's media hosts, as a message names it. */
-export interface Remote extends Sealed {
-  readonly kind: MediaKind
-  readonly url: string
-  readonly directPath: string
-}
+import { openFile, type Opened, sealedBytesOf } from './seal.ts'
 
 /** Has every file by its direct path, whoever took it in (Baileys, messages-media.ts `DEF_MEDIA_HOST`). */
 const commonHost = 'mmg.whatsapp.net'
@@ -19,7 +12,7 @@ const realHost = /\.whatsapp\.net$/
  * The path of the file on any media host. The host that a message names is not asked: whoever wrote the message may have
  * written anything there.
  */
-const pathOf = ({ directPath, url }: Remote): string => {
+const pathOf = ({ directPath, url }: RemoteFile): string => {
   const given = directPath === '' && URL.canParse(url) ? new URL(url) : undefined
   const path = given === undefined ? directPath : `${given.pathname}${given.search}`
   if (!path.startsWith('/') || path.startsWith('//')) {
@@ -48,9 +41,10 @@ const failureOf = (status: number, host: string): MediaError => {
  */
 export const downloadFile = async (
   { http, book }: { readonly http: MediaHttp; readonly book: HostBook },
-  remote: Remote,
+  remote: RemoteFile,
   target: string,
   bytesMax: number,
+  signal: AbortSignal,
 ): Promise<Opened> => {
   const path = pathOf(remote)
   const tooLarge = new MediaError('too_large', `the file is longer than ${bytesMax} bytes`)
@@ -60,7 +54,7 @@ export const downloadFile = async (
     const url = new URL(`https://${host}${path}`)
     let answer: Awaited<ReturnType<MediaHttp['get']>>
     try {
-      answer = await http.get(url)
+      answer = await http.get(url, signal)
     } catch (error) {
       throw new MediaError('unreachable', `${host}: ${wordsOf(error)}`, { cause: error })
     }
@@ -81,6 +75,7 @@ export const downloadFile = async (
     try {
       return await from(host)
     } catch (error) {
+      signal.throwIfAborted()
       if (!(error instanceof MediaError) || error.code === 'too_large') throw error
       if (worst === undefined || order.indexOf(error.code) > order.indexOf(worst.code)) worst = error
     }

@@ -13,9 +13,16 @@ const origin = 'https://web.whatsapp.com'
 
 export interface MediaHttp {
   /** Sends a file. Rejects when there is no answer. */
-  post(url: URL, file: string): Promise<{ readonly status: number; readonly text: string }>
+  post(
+    url: URL,
+    file: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly text: string }>
   /** The body must be read or destroyed; `bytes` is null when the host does not say. */
-  get(url: URL): Promise<{ readonly status: number; readonly bytes: number | null; readonly body: Readable }>
+  get(
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly bytes: number | null; readonly body: Readable }>
 }
 
 interface HttpOptions {
@@ -59,7 +66,12 @@ export const createMediaHttp = ({ ca, silenceMs = silenceMaxMs }: HttpOptions): 
   let loading: ReturnType<typeof load> | undefined
   const loaded = (): ReturnType<typeof load> => (loading ??= load(ca, silenceMs))
 
-  const post = async (url: URL, file: string, redirects = 0): ReturnType<MediaHttp['post']> => {
+  const post = async (
+    url: URL,
+    file: string,
+    signal: AbortSignal,
+    redirects = 0,
+  ): ReturnType<MediaHttp['post']> => {
     const { agent, request } = await loaded()
     const { size } = await stat(file)
     const stall = watchStall(silenceMs)
@@ -67,7 +79,7 @@ export const createMediaHttp = ({ ca, silenceMs = silenceMaxMs }: HttpOptions): 
       const { statusCode, headers, body } = await request(url, {
         method: 'POST',
         dispatcher: agent,
-        signal: stall.signal,
+        signal: AbortSignal.any([stall.signal, signal]),
         headers: { origin, 'content-type': 'application/octet-stream', 'content-length': String(size) },
         body: Readable.from(
           fileChunks(file, () => stall.moved()),
@@ -78,15 +90,19 @@ export const createMediaHttp = ({ ca, silenceMs = silenceMaxMs }: HttpOptions): 
       const next = redirectOf(statusCode, headers, url)
       if (next === undefined) return { status: statusCode, text }
       if (redirects === redirectsMax) throw new Error('the host answered with too many redirects')
-      return await post(next, file, redirects + 1)
+      return await post(next, file, signal, redirects + 1)
     } finally {
       stall.end()
     }
   }
 
-  const get = async (url: URL, redirects = 0): ReturnType<MediaHttp['get']> => {
+  const get = async (url: URL, signal: AbortSignal, redirects = 0): ReturnType<MediaHttp['get']> => {
     const { agent, request } = await loaded()
-    const { statusCode, headers, body } = await request(url, { dispatcher: agent, headers: { origin } })
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher: agent,
+      signal,
+      headers: { origin },
+    })
     const next = redirectOf(statusCode, headers, url)
     if (next === undefined) {
       const { 'content-length': length } = headers
@@ -94,8 +110,8 @@ export const createMediaHttp = ({ ca, silenceMs = silenceMaxMs }: HttpOptions): 
     }
     await body.dump()
     if (redirects === redirectsMax) throw new Error('the host answered with too many redirects')
-    return get(next, redirects + 1)
+    return get(next, signal, redirects + 1)
   }
 
-  return { post: (url, file) => post(url, file), get: (url) => get(url) }
+  return { post: (url, file, signal) => post(url, file, signal), get: (url, signal) => get(url, signal) }
 }

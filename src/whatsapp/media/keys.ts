@@ -1,10 +1,8 @@
 import { hkdfSync } from 'node:crypto'
-
-/** What a file is sent as; a GIF or a round video is a `video`, a recording an `audio`. */
-export type MediaKind = 'image' | 'video' | 'audio' | 'document' | 'sticker'
+import type { RemoteKind } from '../../domain/media.ts'
 
 /** Baileys, Defaults `MEDIA_HKDF_KEY_MAPPING`. */
-const names: Readonly<Record<MediaKind, string>> = {
+const names: Readonly<Record<RemoteKind, string>> = {
   image: 'Image',
   video: 'Video',
   audio: 'Audio',
@@ -24,7 +22,7 @@ export interface MediaKeys {
 }
 
 /** HKDF-SHA256 of a message's media key (Baileys, Utils/messages-media.ts `getMediaKeys`). */
-export const mediaKeys = (mediaKey: Uint8Array, kind: MediaKind): MediaKeys => {
+export const mediaKeys = (mediaKey: Uint8Array, kind: RemoteKind): MediaKeys => {
   const expanded = new Uint8Array(
     hkdfSync('sha256', mediaKey, new Uint8Array(), `WhatsApp ${names[kind]} Keys`, expandedBytes),
   )

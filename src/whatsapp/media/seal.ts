@@ -13,8 +13,9 @@ import {
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import type { RemoteFile, RemoteKind } from '../../domain/media.ts'
 import { MediaError, wordsOf } from './errors.ts'
-import { macBytes, mediaKeyBytes, mediaKeys, type MediaKind } from './keys.ts'
+import { macBytes, mediaKeyBytes, mediaKeys } from './keys.ts'
 
 type Bytes = AsyncIterable<Uint8Array>
 
@@ -25,16 +26,8 @@ const blockBytes = 16
 export const sealedBytesOf = (bytes: number): number =>
   (Math.floor(bytes / blockBytes) + 1) * blockBytes + macBytes
 
-/** What a message says of a file that is sealed. Hashes are SHA-256. */
-export interface Sealed {
-  readonly mediaKey: Uint8Array
-  /** Of the file as it is. */
-  readonly fileSha256: Uint8Array
-  /** Of the sealed file. */
-  readonly fileEncSha256: Uint8Array
-  /** Of the file as it is. */
-  readonly bytes: number
-}
+/** What a message says of a file that is sealed. */
+export type Sealed = Pick<RemoteFile, 'mediaKey' | 'fileSha256' | 'fileEncSha256' | 'bytes'>
 
 /** Writes to a new file; nothing of it stays when that fails. */
 const writeNew = async (target: string, chunks: () => Bytes): Promise<void> => {
@@ -49,7 +42,7 @@ const writeNew = async (target: string, chunks: () => Bytes): Promise<void> => {
 }
 
 /** Seals what comes from `source` into the new file `target`, under a new key. */
-export const sealFile = async (source: Bytes, target: string, kind: MediaKind): Promise<Sealed> => {
+export const sealFile = async (source: Bytes, target: string, kind: RemoteKind): Promise<Sealed> => {
   const mediaKey = randomBytes(mediaKeyBytes)
   const { iv, cipherKey, macKey } = mediaKeys(mediaKey, kind)
   const cipher = createCipheriv(cipherName, cipherKey, iv)
@@ -95,7 +88,7 @@ export interface Opened {
 export const openFile = async (
   source: Bytes,
   target: string,
-  kind: MediaKind,
+  kind: RemoteKind,
   sealed: Sealed,
   bytesMax: number,
 ): Promise<Opened> => {

@@ -1,16 +1,13 @@
+import type { RemoteFile, RemoteKind } from '../../domain/media.ts'
 import { MediaError, wordsOf } from './errors.ts'
 import type { HostBook } from './hosts.ts'
 import type { MediaHttp } from './http.ts'
-import type { MediaKind } from './keys.ts'
 
 /** Where a file is at WhatsApp's media hosts. */
-export interface Uploaded {
-  readonly url: string
-  readonly directPath: string
-}
+type Uploaded = Pick<RemoteFile, 'url' | 'directPath'>
 
 /** Baileys, Defaults `MEDIA_PATH_MAP`. */
-const paths: Readonly<Record<MediaKind, string>> = {
+const paths: Readonly<Record<RemoteKind, string>> = {
   image: '/mms/image',
   video: '/mms/video',
   audio: '/mms/audio',
@@ -39,7 +36,8 @@ export const uploadFile = async (
   { http, book }: { readonly http: MediaHttp; readonly book: HostBook },
   file: string,
   fileEncSha256: Uint8Array,
-  kind: MediaKind,
+  kind: RemoteKind,
+  signal: AbortSignal,
 ): Promise<Uploaded> => {
   const token = Buffer.from(fileEncSha256).toString('base64url')
   let admission = await book.get()
@@ -50,8 +48,9 @@ export const uploadFile = async (
     const url = new URL(`https://${host}${paths[kind]}/${token}`)
     url.searchParams.set('auth', admission.auth)
     url.searchParams.set('token', token)
-    const answer = await http.post(url, file).catch((error: unknown) => wordsOf(error))
+    const answer = await http.post(url, file, signal).catch((error: unknown) => wordsOf(error))
     next += 1
+    signal.throwIfAborted()
     if (typeof answer === 'string') {
       failure = `${host}: ${answer}`
       continue

@@ -12,6 +12,7 @@ import type { Frame } from './frame.ts'
 import { createPort, type PortDefects } from './port.ts'
 import type { Server } from './server.ts'
 import { createStoreEdge, type Refusals, type Witness } from './store-edge.ts'
+import { memoryBlobs } from '../../media/memory-blobs.ts'
 
 const secondMs = 1_000
 export const leaseTtlMs = 6 * secondMs
@@ -112,6 +113,13 @@ export const createGateway = (options: GatewayOptions): Gateway => {
         limits,
         leaseTtlMs,
         loginsMax: 2,
+        media: {
+          blobs: memoryBlobs(''),
+          autoFetch: { kinds: new Set(), bytesMax: 0 },
+          bytesMax: 1_000,
+          retentionMs: null,
+          quotaBytes: null,
+        },
         renderQr: (text) => Promise.resolve(`data:${text}`),
         isDead: (owner) => Promise.resolve(options.allDead || !isAlive(owner)),
         log: logOf(party),

@@ -250,8 +250,12 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
       }
     }
 
+    const noFiles = () => Promise.reject(new Error('the simulation sends plain texts, without files'))
     return {
       prepare: () => Promise.reject(new Error('the simulation sends plain texts, which come as bytes')),
+      upload: noFiles,
+      download: noFiles,
+      askForFile: noFiles,
       async send({ to, whatsappId }) {
         const answer = Promise.withResolvers<AttemptOutcome>()
         acks.set(whatsappId, answer.resolve)

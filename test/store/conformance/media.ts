@@ -252,7 +252,7 @@ export const describeMedia = (open: OpenStores): void => {
 
   describe('media.fetch', () => {
     const { world, receive, due } = useMedia()
-    const fetch = (id = 'med_IN1') => world.store.media.fetch(id, origin, t0 + 50)
+    const fetch = (id = 'med_IN1', lost = false) => world.store.media.fetch(id, lost, origin, t0 + 50)
     const error = { code: 'media_gone', detail: 'gone' }
 
     it('has a file fetched that nobody has asked for, that has failed, or was removed', async () => {
@@ -275,6 +275,15 @@ export const describeMedia = (open: OpenStores): void => {
           removedAt: null,
         })
       }
+    })
+
+    it('has a file fetched that was lost here', async () => {
+      await receive('IN1', null)
+      const stored = { state: 'stored', sha256: hash('c'), bytes: 1 } as const
+      await fetch()
+      await world.store.media.fetched(world.lease, 'med_IN1', stored, origin, t0)
+      expect(await fetch()).toMatchObject({ state: 'stored' })
+      expect(await fetch('med_IN1', true)).toMatchObject({ state: 'waiting', dueAt: t0 + 50 })
     })
 
     it('leaves alone what is here, and what never was at WhatsApp', async () => {
@@ -336,6 +345,13 @@ export const describeMedia = (open: OpenStores): void => {
       expect(await oldest(10)).toEqual([])
       expect(await fileOf(world.other, 'med_4')).toMatchObject({ state: 'removed', removedAt: t0 + 9 })
       await expect(oldest(1, nobody)).rejects.toThrow(StaleLeaseError)
+    })
+
+    it('of the oldest ends when enough is free', async () => {
+      for (const n of [1, 2, 3, 4]) await world.store.media.add(upload(`med_${n}`), origin, t0 + n)
+      const input = { before: t0 + 100, limit: 10, bytes: 11 }
+      const removed = await world.store.media.removeOldest(world.lease, input, origin, t0 + 9)
+      expect(removed.map(({ id }) => id)).toEqual(['med_1', 'med_2'])
     })
 
     it('tells which bytes are still some file', async () => {

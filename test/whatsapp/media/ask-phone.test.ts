@@ -2,10 +2,11 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { EventEmitter } from 'node:events'
 import { type BinaryNode, proto } from '@whiskeysockets/baileys'
 import { describe, expect, it } from 'vitest'
-import { askPhone, type MessageKey } from '../../../src/whatsapp/media/ask-phone.ts'
+import { askPhone } from '../../../src/whatsapp/media/ask-phone.ts'
+import type { FileOwner } from '../../../src/whatsapp/socket.ts'
 import { MediaError } from '../../../src/whatsapp/media/errors.ts'
 
-const key: MessageKey = {
+const key: FileOwner = {
   id: '3EB0ABCDEF',
   remoteJid: '120363000000000000@g.us',
   fromMe: false,
@@ -64,7 +65,7 @@ const world = (phone: (request: BinaryNode, tell: (node: BinaryNode) => void) =>
       {
         ws,
         gone: gone.promise,
-        me: '15550001111:3@s.whatsapp.net',
+        me: () => '15550001111:3@s.whatsapp.net',
         async sendNode(node) {
           sent.push(node)
           await phone(node, (told) => {

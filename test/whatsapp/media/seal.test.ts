@@ -6,14 +6,14 @@ import { Readable } from 'node:stream'
 import { encryptedStream } from '@whiskeysockets/baileys'
 import { describe, expect, it } from 'vitest'
 import { MediaError } from '../../../src/whatsapp/media/errors.ts'
-import type { MediaKind } from '../../../src/whatsapp/media/keys.ts'
+import type { RemoteKind } from '../../../src/domain/media.ts'
 import { openFile, type Sealed, sealedBytesOf, sealFile } from '../../../src/whatsapp/media/seal.ts'
 import { newFolder } from '../../media/folder.ts'
 
 const folder = newFolder()
 const newPath = (): string => path.join(folder, randomBytes(8).toString('hex'))
 const mib = 1024 * 1024
-const kinds: readonly MediaKind[] = ['image', 'video', 'audio', 'document', 'sticker']
+const kinds: readonly RemoteKind[] = ['image', 'video', 'audio', 'document', 'sticker']
 
 /** In chunks of odd sizes, some of them tiny. */
 const chunksOf = (bytes: Buffer, size: number): Readable =>
@@ -23,13 +23,13 @@ const chunksOf = (bytes: Buffer, size: number): Readable =>
     })(),
   )
 
-const seal = async (bytes: Buffer, kind: MediaKind = 'image') => {
+const seal = async (bytes: Buffer, kind: RemoteKind = 'image') => {
   const file = newPath()
   const sealed = await sealFile(chunksOf(bytes, 1_000), file, kind)
   return { sealed, file: await readFile(file) }
 }
 
-const open = async (file: Buffer, sealed: Sealed, kind: MediaKind = 'image', max = mib, chunk = 4_096) => {
+const open = async (file: Buffer, sealed: Sealed, kind: RemoteKind = 'image', max = mib, chunk = 4_096) => {
   const target = newPath()
   const opened = await openFile(chunksOf(file, chunk), target, kind, sealed, max).catch(
     (error: unknown) => error,

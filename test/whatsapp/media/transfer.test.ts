@@ -7,7 +7,8 @@ import { buffer } from 'node:stream/consumers'
 import { downloadContentFromMessage } from '@whiskeysockets/baileys'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { mediaTls } from '../../../src/whatsapp/media-tls.ts'
-import { downloadFile, type Remote } from '../../../src/whatsapp/media/download.ts'
+import type { RemoteFile } from '../../../src/domain/media.ts'
+import { downloadFile } from '../../../src/whatsapp/media/download.ts'
 import { MediaError } from '../../../src/whatsapp/media/errors.ts'
 import type { HostBook } from '../../../src/whatsapp/media/hosts.ts'
 import { createMediaHttp } from '../../../src/whatsapp/media/http.ts'
@@ -19,6 +20,7 @@ import { bookOf, type MediaHost, startMediaHost } from './media-host.ts'
 
 const folder = newFolder()
 const newPath = (): string => path.join(folder, randomBytes(8).toString('hex'))
+const live = new AbortController().signal
 const mib = 1024 * 1024
 const nowhere = '127.0.0.1:1'
 const http = createMediaHttp({ ca: loopbackCertificate })
@@ -53,14 +55,15 @@ const sealed = async (bytes: Uint8Array) => {
   return { file, ...(await sealFile(Readable.from([bytes]), file, 'image')) }
 }
 
-const upload = async (book: HostBook, bytes: Uint8Array): Promise<Remote> => {
+const upload = async (book: HostBook, bytes: Uint8Array): Promise<RemoteFile> => {
   const { file, ...rest } = await sealed(bytes)
-  return { ...rest, kind: 'image', ...(await uploadFile({ http, book }, file, rest.fileEncSha256, 'image')) }
+  const uploaded = await uploadFile({ http, book }, file, rest.fileEncSha256, 'image', live)
+  return { ...rest, ...uploaded, kind: 'image', mediaKeyTimestamp: 0 }
 }
 
-const download = async (book: HostBook, remote: Remote, bytesMax = 10 * mib, via = http) => {
+const download = async (book: HostBook, remote: RemoteFile, bytesMax = 10 * mib, via = http) => {
   const target = newPath()
-  const opened = await downloadFile({ http: via, book }, remote, target, bytesMax)
+  const opened = await downloadFile({ http: via, book }, remote, target, bytesMax, live)
   return { ...opened, file: await readFile(target) }
 }
 
@@ -157,7 +160,7 @@ describe('an upload', () => {
     const impatient = createMediaHttp({ ca: loopbackCertificate, silenceMs: 300 })
     const { file, fileEncSha256 } = await sealed(randomBytes(8 * mib))
     const upload = () =>
-      uploadFile({ http: impatient, book: bookOf(first.name) }, file, fileEncSha256, 'image')
+      uploadFile({ http: impatient, book: bookOf(first.name) }, file, fileEncSha256, 'image', live)
     first.fault = () => true
     expect((await failure(upload())).code).toBe('unreachable')
     first.deaf = true
@@ -167,7 +170,7 @@ describe('an upload', () => {
   it('is refused to a host whose certificate nobody vouches for', async () => {
     const strict = createMediaHttp({ ca: undefined })
     const { file, fileEncSha256 } = await sealed(randomBytes(10))
-    const work = uploadFile({ http: strict, book: bookOf(first.name) }, file, fileEncSha256, 'image')
+    const work = uploadFile({ http: strict, book: bookOf(first.name) }, file, fileEncSha256, 'image', live)
     expect((await failure(work)).message).toMatch(/self-signed|certificate/i)
     expect(first.requests).toEqual([])
   })
@@ -223,7 +226,7 @@ describe('a download', () => {
       return true
     }
     const target = newPath()
-    const work = downloadFile({ http, book }, remote, target, mib)
+    const work = downloadFile({ http, book }, remote, target, mib, live)
     expect((await failure(work)).code).toBe('unreachable')
     expect(existsSync(target)).toBe(false)
   })
@@ -272,12 +275,39 @@ describe('a download', () => {
     expect(second.requests).toEqual([])
   })
 
+  it('ends when it is to, and so does an upload', async () => {
+    const bytes = randomBytes(mib)
+    const remote = await upload(bookOf(first.name), bytes)
+    const ending = new AbortController()
+    first.fault = (_request, response) => {
+      response.writeHead(200, { 'content-length': mib + 26 })
+      response.write(randomBytes(1_000), () => ending.abort(new Error('the socket is gone')))
+      return true
+    }
+    const target = newPath()
+    const work = downloadFile(
+      { http, book: bookOf(first.name, second.name) },
+      remote,
+      target,
+      mib,
+      ending.signal,
+    )
+    await expect(work).rejects.toThrow('the socket is gone')
+    expect(existsSync(target)).toBe(false)
+    first.deaf = true
+    const { file, fileEncSha256 } = await sealed(randomBytes(8 * mib))
+    const late = AbortSignal.timeout(100)
+    const book = bookOf(first.name, second.name)
+    await expect(uploadFile({ http, book }, file, fileEncSha256, 'image', late)).rejects.toThrow('timeout')
+    expect(second.requests).toEqual([])
+  })
+
   it('tells a disk that fails from a host that does', async () => {
     const book = bookOf(first.name)
     const remote = await upload(book, randomBytes(100))
     const target = newPath()
     await writeFile(target, 'taken')
-    await expect(downloadFile({ http, book }, remote, target, mib)).rejects.toThrow('EEXIST')
+    await expect(downloadFile({ http, book }, remote, target, mib, live)).rejects.toThrow('EEXIST')
     expect(await readFile(target, 'utf8')).toBe('taken')
   })
 })
