@@ -261,10 +261,10 @@ const contextOf = (content: proto.IMessage, kind: keyof proto.IMessage): proto.I
 }
 
 const optionsOf = (context: proto.IContextInfo | undefined, viewOnce: boolean): BodyOptions => {
-  const mentions = (context?.mentionedJid ?? []).flatMap((jid) => normalizeJid(jid) ?? [])
-  const everyone = (context?.nonJidMentions ?? 0) > 0
+  const people = (context?.mentionedJid ?? []).flatMap((jid) => normalizeJid(jid) ?? [])
+  const mentions = (context?.nonJidMentions ?? 0) > 0 ? [...people, 'all'] : people
   return given<BodyOptions>({
-    mentions: mentions.length > 0 ? mentions : everyone ? ['all'] : undefined,
+    mentions: mentions.length > 0 ? mentions : undefined,
     viewOnce: viewOnce ? true : undefined,
     expiresIn: context?.expiration || undefined,
     forwarded: context?.isForwarded === true ? true : undefined,

@@ -133,3 +133,14 @@ test('a vote can be read by whom the secret of the poll is known to, and by nobo
   expect(decryptVote(decoded.act.vote, context, ['Pizza', 'Salad'])).toEqual(['Salad'])
   expect(decryptVote(decoded.act.vote, { ...context, voter: chat }, ['Pizza', 'Salad'])).toBeUndefined()
 })
+
+test.each([
+  [[own], 0, [own]],
+  [[own], 1, [own, 'all']],
+  [[], 1, ['all']],
+  [[], 0, undefined],
+])('of %j and %i for everybody, %j are mentioned', (mentionedJid, nonJidMentions, mentions) => {
+  const message = { extendedTextMessage: { text: 'hi', contextInfo: { mentionedJid, nonJidMentions } } }
+  const decoded = decodeMessage(carried(message))
+  expect(decoded.kind === 'content' && decoded.body.mentions).toEqual(mentions)
+})
