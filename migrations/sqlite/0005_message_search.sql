@@ -2,19 +2,17 @@
 -- `search_indexed_seq` in `meta` says up to where. From there on changes of a message follow at once, by the triggers.
 CREATE VIEW `searched_messages` AS
 SELECT * FROM (
-	SELECT seq, device_id, concat_ws(
-		char(10),
-		text,
-		nullif(json_extract(body, '$.filename'), text),
-		(SELECT group_concat(value, char(10)) FROM json_each(messages.body, '$.options')),
-		json_extract(body, '$.description'),
-		nullif(json_extract(body, '$.address'), text),
-		json_extract(body, '$.location.name'),
-		json_extract(body, '$.location.address'),
-		nullif(json_extract(body, '$.groupName'), text),
-		json_extract(body, '$.linkPreview.title'),
-		(SELECT group_concat(atom, char(10)) FROM json_tree(messages.body, '$.contacts') WHERE atom IS NOT NULL AND key IS NOT 'name')
-	) AS text
+	SELECT seq, device_id, ltrim(coalesce(text, '')
+		|| coalesce(char(10) || nullif(json_extract(body, '$.filename'), text), '')
+		|| coalesce(char(10) || (SELECT group_concat(value, char(10)) FROM json_each(messages.body, '$.options')), '')
+		|| coalesce(char(10) || json_extract(body, '$.description'), '')
+		|| coalesce(char(10) || nullif(json_extract(body, '$.address'), text), '')
+		|| coalesce(char(10) || json_extract(body, '$.location.name'), '')
+		|| coalesce(char(10) || json_extract(body, '$.location.address'), '')
+		|| coalesce(char(10) || nullif(json_extract(body, '$.groupName'), text), '')
+		|| coalesce(char(10) || json_extract(body, '$.linkPreview.title'), '')
+		|| coalesce(char(10) || (SELECT group_concat(atom, char(10)) FROM json_tree(messages.body, '$.contacts') WHERE atom IS NOT NULL AND key IS NOT 'name'), '')
+	, char(10)) AS text
 	FROM messages
 	WHERE deleted_at IS NULL AND type NOT IN ('reaction', 'edit', 'delete', 'pin', 'vote')
 ) WHERE text <> '';
