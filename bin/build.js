@@ -58,7 +58,9 @@ const lateNames = {
     })
     onLoad({ filter: /.*/, namespace: 'late-names' }, ({ path: file }) => ({
       contents: `import whole from ${JSON.stringify(file)}; export default whole;
-export const { ${Object.keys(createRequire(import.meta.url)(file)).join(', ')} } = whole;`,
+export const { ${Object.keys(createRequire(import.meta.url)(file))
+        .filter((name) => name !== 'default')
+        .join(', ')} } = whole;`,
       resolveDir: root,
     }))
   },
