@@ -25,8 +25,11 @@ export interface AcceptOptions {
 }
 
 export interface AcceptedFile extends Description {
+  readonly as: AcceptAs
   /** Hex. */
   readonly sha256: string
+  /** Of the file as it came: the same again when nothing had to be made of it. */
+  readonly sourceSha256: string
   readonly bytes: number
   readonly filename: string | null
 }
@@ -43,7 +46,12 @@ export interface AcceptDeps {
  * Rejects with GatewayError `media_too_large`, `media_invalid`, `media_url_refused`, `media_fetch_failed`, `media_busy`,
  * `ffmpeg_missing` or `store_full`, or with what the source or the signal fails with. Nothing is stored then.
  */
-export type Accept = (origin: MediaOrigin, as: AcceptAs, options?: AcceptOptions) => Promise<AcceptedFile>
+export type Accept = (
+  origin: MediaOrigin,
+  /** By its type where nobody has said what for. */
+  as: AcceptAs | ((mimetype: string) => AcceptAs),
+  options?: AcceptOptions,
+) => Promise<AcceptedFile>
 
 /** Pictures are decoded and films converted by so many at a time. */
 const workersMax = 2
@@ -103,7 +111,7 @@ export const createAccept = ({ blobs, spool, ffmpeg, guard, bytesMax }: AcceptDe
   /** Brings it into the spool, with what its source says of it. */
   const bring = async (
     origin: MediaOrigin,
-    as: AcceptAs,
+    takesPages: boolean,
     { mimetype = null, filename, signal }: AcceptOptions,
   ): Promise<Brought> => {
     const limits = { bytesMax, ...(signal === undefined ? {} : { signal }) }
@@ -125,7 +133,7 @@ export const createAccept = ({ blobs, spool, ffmpeg, guard, bytesMax }: AcceptDe
             idleMs: urlIdleMs,
             accept: '*/*',
             // A page instead of a picture is what a site shows that wants people to log in, or nothing automatic.
-            takes: (type) => as === 'document' || as === 'file' || type !== 'text/html',
+            takes: (type) => takesPages || type !== 'text/html',
           },
           async (fetched) => ({
             file: await spool.take(fetched.body, limits),
@@ -136,14 +144,16 @@ export const createAccept = ({ blobs, spool, ffmpeg, guard, bytesMax }: AcceptDe
     }
   }
 
-  return async (origin, as, options = {}) => {
+  return async (origin, wanted, options = {}) => {
     const { signal } = options
-    const { file, mimetype: declared, filename } = await bring(origin, as, options)
+    const takesPages = wanted === 'document' || wanted === 'file' || typeof wanted === 'function'
+    const { file, mimetype: declared, filename } = await bring(origin, takesPages, options)
     const output = spool.newPath()
     try {
       if (file.bytes === 0) throw new GatewayError('media_invalid', 'the file is empty')
       const detected = await detectMimetype(file.path)
       const mimetype = chooseMimetype(detected, declared, filename)
+      const as = typeof wanted === 'function' ? wanted(mimetype) : wanted
       const shape = () =>
         shapeFile(as, {
           ffmpeg,
@@ -159,7 +169,7 @@ export const createAccept = ({ blobs, spool, ffmpeg, guard, bytesMax }: AcceptDe
       const { path, sha256, bytes } = made ? await spool.measure(output) : file
       signal?.throwIfAborted()
       await blobs.put(path, sha256)
-      return { ...description, sha256, bytes, filename }
+      return { ...description, as, sha256, sourceSha256: file.sha256, bytes, filename }
     } finally {
       await spool.remove(file.path)
       await spool.remove(output)

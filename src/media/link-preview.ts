@@ -1,4 +1,5 @@
 /** What a page says of itself, for the preview of a link. Without it the text goes as well: nothing here rejects. */
+import type { Clock } from '../runtime/clock.ts'
 import type { AddressGuard } from './addresses.ts'
 import { type FetchOptions, fetchUrl } from './fetch.ts'
 import { pictureThumbnail } from './images.ts'
@@ -14,6 +15,7 @@ export interface PagePreview {
 }
 
 export interface LinkPreviewDeps {
+  readonly clock: Clock
   readonly guard: AddressGuard
   /** Where the page's picture is kept while it is read. */
   readonly spool: Spool
@@ -33,12 +35,18 @@ const thumbnailBytesMax = 32_768
 const titleCharsMax = 300
 const descriptionCharsMax = 500
 
+const keptMs = 10 * 60 * 1000
+export const keptMax = 200
+/** Beyond that texts go without: none is to wait for the pages of others. */
+export const runningMax = 32
+
 /** Brackets and marks behind an address belong to the sentence. */
 const urlPattern = /\bhttps?:\/\/[^\s<>"']+/i
 const sentenceEnd = /[.,;:!?)\]}'"*_~]+$/
 
 /** The first URL of a text; undefined when there is none. */
 export const firstUrl = (text: string): string | undefined => {
+  if (!text.includes('://')) return undefined
   const [found] = urlPattern.exec(text) ?? []
   const url = found?.replace(sentenceEnd, '')
   return url !== undefined && URL.canParse(url) ? url : undefined
@@ -106,13 +114,12 @@ const readHead = async (body: AsyncIterable<Uint8Array>, charset: string | null)
 }
 
 /** The preview of the page at a URL, or undefined when there is none to be had in time. */
-export type PreviewLink = (url: string, signal?: AbortSignal) => Promise<PagePreview | undefined>
+export type PreviewLink = (url: string) => Promise<PagePreview | undefined>
 
-export const createPreviewLink =
+const createRead =
   ({ guard, spool, resolve }: LinkPreviewDeps): PreviewLink =>
-  async (url, given) => {
-    const deadline = AbortSignal.timeout(totalMs)
-    const signal = given === undefined ? deadline : AbortSignal.any([deadline, given])
+  async (url) => {
+    const signal = AbortSignal.timeout(totalMs)
     const options = {
       guard,
       totalMs,
@@ -157,3 +164,26 @@ export const createPreviewLink =
       return undefined
     }
   }
+
+/** The same link is often sent to many: what was found is kept for a while, and so is that nothing was. */
+export const createPreviewLink = (deps: LinkPreviewDeps): PreviewLink => {
+  const read = createRead(deps)
+  const recent = new Map<string, { readonly at: number; readonly preview: ReturnType<PreviewLink> }>()
+  let running = 0
+
+  return (url) => {
+    const now = deps.clock.monotonic()
+    const known = recent.get(url)
+    if (known !== undefined && now - known.at < keptMs) return known.preview
+    if (running >= runningMax) return Promise.resolve(undefined)
+    running += 1
+    const preview = read(url).finally(() => (running -= 1))
+    recent.delete(url)
+    recent.set(url, { at: now, preview })
+    for (const oldest of recent.keys()) {
+      if (recent.size <= keptMax) break
+      recent.delete(oldest)
+    }
+    return preview
+  }
+}

@@ -22,6 +22,8 @@ export interface Description {
   readonly waveform: readonly number[] | null
   /** JPEG. */
   readonly thumbnail: Uint8Array | null
+  /** A picture of several frames. */
+  readonly animated: boolean
 }
 
 export interface Shaping {
@@ -56,11 +58,19 @@ const readPictures: ReadonlySet<string> = new Set([
 
 const invalid = (detail: string): GatewayError => new GatewayError('media_invalid', detail)
 
-const unknown = { width: null, height: null, seconds: null, waveform: null, thumbnail: null }
+const unknown = {
+  width: null,
+  height: null,
+  seconds: null,
+  waveform: null,
+  thumbnail: null,
+  animated: false,
+}
 
 const picture = async (file: string, mimetype: string): Promise<Description> => {
-  const { width, height } = await pictureSize(file)
-  return { ...unknown, mimetype, width, height, thumbnail: await pictureThumbnail(file) }
+  const { width, height, frames } = await pictureSize(file)
+  const thumbnail = await pictureThumbnail(file)
+  return { ...unknown, mimetype, width, height, thumbnail, animated: frames > 1 }
 }
 
 const asImage = async ({ file, output, detected }: Shaping): Promise<Shaped> => {
@@ -186,13 +196,20 @@ export const isQuick = (as: AcceptAs, detected: string | undefined): boolean =>
   detected === undefined ||
   ((as === 'document' || as === 'file') && !readPictures.has(detected) && demuxerOf(detected) === undefined)
 
+/** The kind of message that a file is sent as when nobody says otherwise. */
+export const kindOfFile = (mimetype: string): MediaKind => {
+  if (readPictures.has(mimetype)) return 'image'
+  if (demuxerOf(mimetype) === undefined) return 'document'
+  return isVideo(mimetype) ? 'video' : 'audio'
+}
+
 /**
  * Whether a file that was taken in, or came with a message, can be sent as this kind as it stands. One that cannot must be
- * accepted anew from the blob store.
+ * accepted anew from the blob store: a sticker always, since nobody has written down whether it moves.
  */
 export const fitsAs = (
   kind: MediaKind,
-  { mimetype, width, height, waveform, bytes }: Description & { readonly bytes: number },
+  { mimetype, waveform }: Pick<Description, 'mimetype' | 'waveform'>,
 ): boolean => {
   switch (kind) {
     case 'document':
@@ -208,11 +225,6 @@ export const fitsAs = (
     case 'voice':
       return mimetype === voiceMimetype && waveform !== null
     case 'sticker':
-      return (
-        mimetype === 'image/webp' &&
-        width !== null &&
-        height !== null &&
-        isSticker({ format: 'webp', width, height, frames: 1 }, bytes)
-      )
+      return false
   }
 }

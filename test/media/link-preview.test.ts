@@ -1,11 +1,20 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { createPreviewLink, firstUrl, pageBytesMax } from '../../src/media/link-preview.ts'
+import {
+  createPreviewLink,
+  firstUrl,
+  keptMax,
+  pageBytesMax,
+  runningMax,
+} from '../../src/media/link-preview.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
 import { newSpool, ownMachine, pictureBytes, publicOnly, serve } from './samples.ts'
 
 const preview = async (guard = ownMachine) => {
   const spool = await newSpool()
-  return { spool, of: createPreviewLink({ guard, spool }) }
+  const time = { ms: 0 }
+  const clock: Clock = { now: Date.now, monotonic: () => time.ms }
+  return { spool, clock: time, of: createPreviewLink({ clock, guard, spool }) }
 }
 
 const page = (html: string | Buffer, type = 'text/html; charset=utf-8') =>
@@ -126,11 +135,48 @@ describe('the preview of a page', () => {
     expect(await of(await serve(() => undefined))).toBeUndefined()
     expect(performance.now() - before).toBeLessThan(20_000)
   })
+})
 
-  it('is none when nobody waits any more', async () => {
-    const stop = new AbortController()
-    const url = await serve(() => stop.abort(new Error('gone')))
+describe('a page that is asked for again', () => {
+  const counting = async () => {
+    let asked = 0
+    const url = await serve((_, response) => {
+      asked += 1
+      response.writeHead(200, { 'content-type': 'text/html' }).end(`<title>${asked}</title>`)
+    })
+    return { url, asked: () => asked }
+  }
+
+  it('is read once in a while, by all at the same time too', async () => {
+    const { url, asked } = await counting()
+    const { of, clock } = await preview()
+    const found = await Promise.all([of(url), of(url), of(url)])
+    expect(found.map((one) => one?.title)).toEqual(['1', '1', '1'])
+    clock.ms += 9 * 60_000
+    expect((await of(url))?.title).toBe('1')
+    clock.ms += 60_000
+    expect((await of(url))?.title).toBe('2')
+    expect(asked()).toBe(2)
+  })
+
+  it('is read again when many others were in between', async () => {
+    const { url, asked } = await counting()
     const { of } = await preview()
-    expect(await of(url, stop.signal)).toBeUndefined()
+    for (let at = 0; at <= keptMax; at += 1) await of(`${url}/${at}`)
+    expect(asked()).toBe(keptMax + 1)
+    await of(`${url}/0`)
+    await of(`${url}/${keptMax}`)
+    expect(asked()).toBe(keptMax + 2)
+  })
+
+  it('is not waited for when too many are asked', async () => {
+    const gates: (() => void)[] = []
+    const url = await serve((_, response) => gates.push(() => response.end()))
+    const { of } = await preview()
+    const waiting = Array.from({ length: runningMax }, (_, at) => of(`${url}/${at}`))
+    expect(await of(`${url}/more`)).toBeUndefined()
+    await expect.poll(() => gates.length).toBe(runningMax)
+    for (const open of gates) open()
+    await Promise.all(waiting)
   })
 })
