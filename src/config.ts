@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import path from 'node:path'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
 import type { RemoteKind } from './domain/media.ts'
@@ -22,6 +23,7 @@ const bytesPerMb = 1024 * 1024
 const noiseKeyBytes = 32
 const retentionDaysMax = 36_500
 const dayMs = 24 * 60 * 60 * 1000
+const mediaBytesMaxMax = 2_147_483_648
 
 /** By hand: zod would be 4 MB of a connector, which needs it for nothing else. */
 type Read<Value> = { readonly value: Value } | { readonly problem: string }
@@ -83,6 +85,30 @@ const httpUrl: Parse<string> = (value) => {
     : { problem: 'must be an http:// or https:// URL, such as https://s3.eu-central-1.amazonaws.com' }
 }
 
+const networkBits: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
+
+/** An address, a network such as `10.1.0.0/16`, or a host name. */
+const isHostOrNetwork = (text: string): boolean => {
+  const [host = '', bits, ...rest] = text.split('/')
+  if (rest.length > 0) return false
+  const version = isIP(host)
+  if (version === 0) return bits === undefined && /^(?!-)[a-z\d.-]{1,253}$/i.test(host)
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (networkBits[version] ?? 0))
+}
+
+const hostsAndNetworks: Parse<readonly string[]> = (text) => {
+  const value = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  return value.every(isHostOrNetwork)
+    ? { value }
+    : {
+        problem:
+          'must be host names, addresses and networks with commas between, such as nas.local,10.1.0.0/16',
+      }
+}
+
 const serverUrl: Parse<string> = (value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:')) {
@@ -122,6 +148,10 @@ const settings = {
   ),
   MEDIA_S3_ACCESS_KEY_ID: optional(anyText),
   MEDIA_S3_SECRET_ACCESS_KEY: optional(anyText),
+  MEDIA_MAX_BYTES: withDefault(104_857_600, wholeNumber(1, mediaBytesMaxMax)),
+  MEDIA_URL_ALLOW: optional(hostsAndNetworks),
+  LINK_PREVIEWS: withDefault('on', oneOf(['on', 'off'])),
+  FFMPEG_PATH: withDefault('ffmpeg', anyText),
   WHATSAPP_URL: optional(serverUrl),
   WHATSAPP_NOISE_ROOT_KEY: optional(
     textLike(
@@ -175,6 +205,19 @@ export interface Config {
     readonly quotaBytes: number | null
     /** Undefined: files are kept in the data folder. */
     readonly s3: S3Config | undefined
+  }
+  readonly mediaIn: {
+    /** Of one file. */
+    readonly bytesMax: number
+    /** Hosts and networks beside the public internet that URLs may name. */
+    readonly urlAllow: readonly string[]
+    readonly linkPreviews: boolean
+    readonly ffmpeg: {
+      /** A path, or a name to look for in `searchPath`. */
+      readonly program: string
+      /** PATH. */
+      readonly searchPath: string
+    }
   }
   readonly whatsapp: {
     readonly url: string | undefined
@@ -275,6 +318,12 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
       retentionMs: data.MEDIA_RETENTION_DAYS === undefined ? null : data.MEDIA_RETENTION_DAYS * dayMs,
       quotaBytes: data.MEDIA_QUOTA_BYTES ?? null,
       s3: s3Of(data),
+    }),
+    mediaIn: Object.freeze({
+      bytesMax: data.MEDIA_MAX_BYTES,
+      urlAllow: data.MEDIA_URL_ALLOW ?? [],
+      linkPreviews: data.LINK_PREVIEWS === 'on',
+      ffmpeg: { program: data.FFMPEG_PATH, searchPath: env['PATH'] ?? '' },
     }),
     whatsapp: Object.freeze({
       url: data.WHATSAPP_URL,

@@ -10,6 +10,8 @@ import { answerUnreadable, createHttpServer } from '../http/malformed.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { newId } from '../runtime/ids.ts'
+import { createMediaIn } from './media-in.ts'
+import { openBlobs } from './open-blobs.ts'
 import { openData } from './open-data.ts'
 import { ListenError, type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
@@ -76,6 +78,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
         encodeText,
         // WAProto is as large as all the rest of this process: it is loaded for those who ask.
         decodeContent: async (content) => (await import('../whatsapp/content/raw.ts')).rawContent(content),
+        mediaIn: createMediaIn(config, await openBlobs(config)),
       },
       log,
       version,

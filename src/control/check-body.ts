@@ -1,4 +1,4 @@
-import { isAct, type BodyAct, type MessageBody } from '../domain/body.ts'
+import { type BodyAct, type GivenBody, isAct } from '../domain/body.ts'
 import { GatewayError } from '../domain/errors.ts'
 import { formatJid, parseJid, parseRecipient, partyJid, sameParty, type Jid } from '../domain/jid.ts'
 import type { Message } from '../domain/message.ts'
@@ -8,7 +8,7 @@ import { partyOf, recipientOf } from './submit.ts'
 
 export interface CheckedBody {
   readonly to: Jid
-  readonly body: MessageBody
+  readonly body: GivenBody
   /** What it acts on. */
   readonly target: Message | null
 }
@@ -66,7 +66,7 @@ const checkAct = (act: BodyAct, target: Message, now: number): void => {
   }
 }
 
-const checkContent = (body: MessageBody): void => {
+const checkContent = (body: GivenBody): void => {
   switch (body.type) {
     case 'text':
       checkText('text', body.text)
@@ -107,7 +107,7 @@ export const checkBody = async (
   { store, clock }: ControlContext,
   deviceId: string,
   to: string | undefined,
-  body: MessageBody,
+  body: GivenBody,
 ): Promise<CheckedBody> => {
   const given = to === undefined ? undefined : recipientOf(to)
 

@@ -1,5 +1,7 @@
 import type { Origin } from '../domain/audit.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { Accept } from '../media/accept.ts'
+import type { PreviewLink } from '../media/link-preview.ts'
 import type { Store } from '../store/store.ts'
 import type { Watcher } from './watch.ts'
 
@@ -8,6 +10,13 @@ export interface Waits {
   readonly sendWaitMs: number
   readonly removeWaitMs: number
   readonly pairingCodeWaitMs: number
+}
+
+/** How files get in. */
+export interface MediaIn {
+  readonly accept: Accept
+  /** Undefined when the operator wants no previews of links. */
+  readonly previewLink: PreviewLink | undefined
 }
 
 /** What every verb of this folder is given first: the gateway, and on whose behalf it acts. */
@@ -22,5 +31,6 @@ export interface ControlContext {
   readonly encodeText: (text: string) => Uint8Array
   /** The encoded WAProto `Message` as plain JSON. Rejects when the bytes are none. */
   readonly decodeContent: (content: Uint8Array) => Promise<unknown>
+  readonly mediaIn: MediaIn
   readonly origin: Origin
 }

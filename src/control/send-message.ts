@@ -1,7 +1,9 @@
 import { formatJid } from '../domain/jid.ts'
 import { checkText } from './check-text.ts'
+import { previewOf } from './complete-body.ts'
 import type { ControlContext } from './context.ts'
 import { checkDeviceId } from './device-id.ts'
+import { saidBy } from './send-body.ts'
 import { recipientOf, type SendOutcome, type Submission, submit } from './submit.ts'
 
 export interface SendMessageInput extends Submission {
@@ -11,11 +13,12 @@ export interface SendMessageInput extends Submission {
   readonly text: string
 }
 
-/** Sends a plain text. */
+/** Sends a text, with the preview of its first link where there is one. */
 export const sendMessage = async (ctx: ControlContext, input: SendMessageInput): Promise<SendOutcome> => {
   const deviceId = checkDeviceId(input.deviceId)
   const jid = recipientOf(input.to)
   const text = checkText('message', input.text)
-  const said = { type: 'text', text, content: ctx.encodeText(text) } as const
-  return submit(ctx, deviceId, jid, said, ['text', deviceId, formatJid(jid), text], input)
+  const linkPreview = await previewOf(ctx, deviceId, text)
+  const body = { type: 'text', text, ...(linkPreview === undefined ? {} : { linkPreview }) } as const
+  return submit(ctx, deviceId, jid, saidBy(ctx, body, null), ['text', deviceId, formatJid(jid), text], input)
 }

@@ -136,6 +136,24 @@ export type MessageBody = (BodyContent | BodyAct) & BodyOptions
 
 export type BodyType = MessageBody['type']
 
+/** A file as a request names it: one that the gateway holds, one that it is to fetch, or the file itself. */
+export type GivenMedia = Pick<MediaRef, 'uploadId'> | { readonly url: string } | { readonly base64: string }
+
+/** `true` or nothing: what the page says of itself; `false`: none. */
+export type GivenLinkPreview = LinkPreview | boolean
+
+type Given<Body> = Body extends { readonly media: MediaRef }
+  ? Omit<Body, 'media'> & { readonly media: GivenMedia }
+  : Body extends { readonly type: 'text' }
+    ? Omit<Body, 'linkPreview'> & { readonly linkPreview?: GivenLinkPreview }
+    : Body
+
+/** A body as somebody asks for it to be sent. */
+export type GivenBody = Given<MessageBody>
+
+/** One with a file. */
+export type GivenFileBody = Extract<GivenBody, { readonly media: GivenMedia }>
+
 export const isAct = (type: string): type is BodyAct['type'] =>
   type === 'reaction' || type === 'edit' || type === 'delete' || type === 'pin' || type === 'vote'
 

@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'invalid_device_id'
   | 'invalid_json'
   | 'invalid_body'
+  | 'invalid_form'
   | 'invalid_query'
   | 'invalid_recipient'
   | 'invalid_text'

@@ -3,10 +3,13 @@ import { GatewayError } from '../domain/errors.ts'
 /** A body may be 1 MiB long. */
 export const bodyBytesMax = 1_048_576
 
+/** 24 MiB for one that may have a file in it, in base64; larger files are uploaded. */
+export const bodyWithFileBytesMax = 25_165_824
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-const tooLarge = (): GatewayError =>
-  new GatewayError('body_too_large', `a body may be ${bodyBytesMax} bytes long`)
+const tooLarge = (bytesMax: number): GatewayError =>
+  new GatewayError('body_too_large', `a body may be ${bytesMax} bytes long`)
 
 const brokenOff = (cause: unknown): GatewayError =>
   new GatewayError('invalid_json', 'the body broke off', { cause })
@@ -21,22 +24,22 @@ const readWhole = async (request: Request): Promise<Uint8Array> => {
 }
 
 /** Reads a body to its end, or refuses it as soon as it is too long. */
-const readBytes = async (request: Request): Promise<Uint8Array> => {
+const readBytes = async (request: Request, bytesMax: number): Promise<Uint8Array> => {
   const declared = request.headers.get('content-length')
-  if (Number(declared ?? 0) > bodyBytesMax) throw tooLarge()
+  if (Number(declared ?? 0) > bytesMax) throw tooLarge(bytesMax)
   if (declared !== null) return await readWhole(request)
   const chunks: Uint8Array[] = []
   let length = 0
   try {
     for await (const chunk of request.body ?? []) {
       length += chunk.length
-      if (length > bodyBytesMax) break
+      if (length > bytesMax) break
       chunks.push(chunk)
     }
   } catch (cause) {
     throw brokenOff(cause)
   }
-  if (length > bodyBytesMax) throw tooLarge()
+  if (length > bytesMax) throw tooLarge(bytesMax)
   const bytes = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {
@@ -62,8 +65,8 @@ const checkContentType = (contentType: string | null): void => {
  * The JSON value of a request's body, or undefined when there is no body at all. Refuses one that is too long, of
  * another content type, or no JSON.
  */
-export const readJson = async (request: Request): Promise<unknown> => {
-  const bytes = await readBytes(request)
+export const readJson = async (request: Request, bytesMax = bodyBytesMax): Promise<unknown> => {
+  const bytes = await readBytes(request, bytesMax)
   if (bytes.length === 0) return undefined
   checkContentType(request.headers.get('content-type'))
   try {

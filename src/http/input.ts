@@ -23,7 +23,8 @@ const describeIssues = (error: z.ZodError, allowed: readonly string[]): string =
     .join('; ')
 }
 
-const check = <Schema extends z.ZodObject>(
+/** What a schema makes of a value that a request brought. */
+export const check = <Schema extends z.ZodObject>(
   schema: Schema,
   input: unknown,
   code: ErrorCode,
@@ -47,8 +48,9 @@ export const bodyOf = async <Schema extends z.ZodObject>(
 export const typedBodyOf = async (
   c: RequestContext,
   schemas: ReadonlyMap<string, z.ZodObject>,
+  bytesMax: number,
 ): Promise<Record<string, unknown>> => {
-  const value = await readJson(c.req.raw)
+  const value = await readJson(c.req.raw, bytesMax)
   if (value === undefined) throw new GatewayError('invalid_json', 'the body is missing; it must be JSON')
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
   const schema = typeof type === 'string' ? schemas.get(type) : undefined

@@ -27,6 +27,7 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_device_id: { status: 400, title: 'Invalid device id' },
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_body: { status: 422, title: 'Invalid body' },
+  invalid_form: { status: 400, title: 'The body is no form with a file' },
   invalid_query: { status: 400, title: 'Invalid query' },
   invalid_recipient: { status: 422, title: 'Invalid recipient' },
   invalid_text: { status: 422, title: 'Invalid text' },

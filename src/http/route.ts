@@ -14,7 +14,7 @@ export interface Route {
 const anywhere: RouteConfig['responses'] = {
   default: {
     description:
-      'Any other problem: 405, 500, 503 (the database is busy or read-only, or its disk fails), 507 (it is full)',
+      'Any other problem: 405, 500, 501 (a conversion needs ffmpeg), 503 (the database is busy or read-only, its disk fails, or too many files are converted), 507 (the disk is full)',
     content: { 'application/problem+json': { schema: problemSchema } },
   },
 }

@@ -5,6 +5,7 @@ import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 
 /** All that the gateway answers, but for its own description at /openapi.json. */
 export const routes: readonly Route[] = [
@@ -13,5 +14,6 @@ export const routes: readonly Route[] = [
   ...messageRoutes,
   ...forwardRoutes,
   ...searchRoutes,
+  ...uploadRoutes,
   ...healthRoutes,
 ]

@@ -172,6 +172,7 @@ describe('the bundle', () => {
     const loaded = await loadedWith('api')
     expect(loaded).toMatch(/^hono$/m)
     expect(loaded).not.toMatch(/^(@whiskeysockets\/baileys|whatsapp-rust-bridge|undici)$/m)
+    expect(loaded).not.toMatch(/^(sharp|file-type|music-metadata|htmlparser2|@fastify\/busboy)$/m)
   })
 
   test('keeps the types and the WebAssembly beside its sources', () => {

@@ -37,6 +37,12 @@ describe('the settings of an empty environment', () => {
         quotaBytes: null,
         s3: undefined,
       },
+      mediaIn: {
+        bytesMax: 104_857_600,
+        urlAllow: [],
+        linkPreviews: true,
+        ffmpeg: { program: 'ffmpeg', searchPath: '' },
+      },
       whatsapp: {
         url: undefined,
         noiseRootKey: undefined,
@@ -82,6 +88,11 @@ describe('a setting', () => {
         MEDIA_S3_PREFIX: 'whatsapp/',
         MEDIA_S3_ACCESS_KEY_ID: 'id',
         MEDIA_S3_SECRET_ACCESS_KEY: 'secret',
+        MEDIA_MAX_BYTES: '1000',
+        MEDIA_URL_ALLOW: 'nas.local, 10.1.0.0/16,fd00::/8,127.0.0.1',
+        LINK_PREVIEWS: 'off',
+        FFMPEG_PATH: '/opt/ffmpeg',
+        PATH: '/bin:/usr/bin',
         WHATSAPP_URL: url,
         WHATSAPP_NOISE_ROOT_KEY: key,
         WHATSAPP_MEDIA_CA: 'ca.pem',
@@ -113,6 +124,12 @@ describe('a setting', () => {
           accessKeyId: 'id',
           secretAccessKey: 'secret',
         },
+      },
+      mediaIn: {
+        bytesMax: 1_000,
+        urlAllow: ['nas.local', '10.1.0.0/16', 'fd00::/8', '127.0.0.1'],
+        linkPreviews: false,
+        ffmpeg: { program: '/opt/ffmpeg', searchPath: '/bin:/usr/bin' },
       },
       whatsapp: {
         url,
@@ -153,6 +170,8 @@ describe('a setting', () => {
     ['WHATSAPP_VERSION', '2.3000', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
+    ['MEDIA_MAX_BYTES', '0', 'MEDIA_MAX_BYTES must be a whole number from 1 to 2147483648'],
+    ['LINK_PREVIEWS', 'yes', 'LINK_PREVIEWS must be on or off'],
     ['WHATSAPP_LOGINS_MAX', '0', 'WHATSAPP_LOGINS_MAX must be a whole number from 1 to 1000'],
     ['WHATSAPP_KEEPALIVE_MS', '499', 'WHATSAPP_KEEPALIVE_MS must be a whole number from 500 to 600000'],
     [
@@ -180,6 +199,15 @@ describe('a setting', () => {
       expect.stringContaining('MEDIA_S3_SECRET_ACCESS_KEY is missing'),
     ])
   })
+
+  it.each(['http://nas.local', '10.0.0.0/33', 'fd00::/129', 'nas.local/8', '10.0.0.0/8/8', 'a b', '-x'])(
+    'MEDIA_URL_ALLOW is refused as %s',
+    (value) => {
+      expect(problemsOf({ MEDIA_URL_ALLOW: `127.0.0.1,${value}` })).toEqual([
+        'MEDIA_URL_ALLOW must be host names, addresses and networks with commas between, such as nas.local,10.1.0.0/16',
+      ])
+    },
+  )
 
   it.each(['abcd', `${key}00`, 'xy'.repeat(32)])('WHATSAPP_NOISE_ROOT_KEY is refused as %s', (value) => {
     expect(problemsOf({ WHATSAPP_URL: url, WHATSAPP_NOISE_ROOT_KEY: value })).toEqual([

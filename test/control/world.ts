@@ -1,7 +1,13 @@
 /** A gateway on a store in memory, and a connector played by the test through the store's own verbs. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import { rawContent } from '../../src/whatsapp/content/raw.ts'
-import type { ControlContext, Waits } from '../../src/control/context.ts'
+import { createMediaIn } from '../../src/commands/media-in.ts'
+import { openBlobs } from '../../src/commands/open-blobs.ts'
+import { readConfig } from '../../src/config.ts'
+import type { ControlContext, MediaIn, Waits } from '../../src/control/context.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
@@ -191,6 +197,31 @@ export interface World {
   readonly ctx: ControlContext
 }
 
+/** Real, in a folder that is made when a test first sends a file; URLs may lead to this machine. */
+const lazyMediaIn = (): MediaIn => {
+  const make = async (): Promise<MediaIn> => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'wag-world-'))
+    folders.push(folder)
+    const config = readConfig({
+      DATA_DIR: folder,
+      MEDIA_URL_ALLOW: '127.0.0.1',
+      MEDIA_MAX_BYTES: '2000000',
+      PATH: process.env['PATH'],
+    })
+    return createMediaIn(config, await openBlobs(config))
+  }
+  const folders: string[] = []
+  onTestFinished(async () => {
+    for (const folder of folders) await rm(folder, { recursive: true, force: true })
+  })
+  let made: Promise<MediaIn> | undefined
+  const get = (): Promise<MediaIn> => (made ??= make())
+  return {
+    accept: async (...args) => (await get()).accept(...args),
+    previewLink: async (...args) => (await get()).previewLink?.(...args),
+  }
+}
+
 export const createWorld = async (waits: Waits = impatient): Promise<World> => {
   const clock = new TestClock()
   const store = await openStore({ file: ':memory:', clock })
@@ -213,6 +244,7 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     newWhatsappId,
     encodeText,
     decodeContent: async (content) => rawContent(content),
+    mediaIn: lazyMediaIn(),
     origin: apiOrigin,
   }
   return { store, clock, connector: playConnector(store, clock), ctx }

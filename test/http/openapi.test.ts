@@ -8,9 +8,17 @@ import { deviceCases } from './openapi-cases/devices.ts'
 import { forwardCases } from './openapi-cases/forward.ts'
 import { healthCases } from './openapi-cases/health.ts'
 import { messageCases } from './openapi-cases/messages.ts'
+import { uploadCases } from './openapi-cases/uploads.ts'
 import { searchCases } from './openapi-cases/search.ts'
 
-const cases = [...deviceCases, ...messageCases, ...forwardCases, ...searchCases, ...healthCases]
+const cases = [
+  ...deviceCases,
+  ...messageCases,
+  ...forwardCases,
+  ...uploadCases,
+  ...searchCases,
+  ...healthCases,
+]
 
 /** The schema that the document gives for an answer of this status and content type. */
 const promised = (operation: string, status: number, type: string): z.ZodType | undefined => {

@@ -6,7 +6,8 @@ import { retryMessage } from '../../control/retry-message.ts'
 import { sendBody } from '../../control/send-body.ts'
 import { sendMessage } from '../../control/send-message.ts'
 import type { SendOutcome, Submission } from '../../control/submit.ts'
-import type { MessageBody } from '../../domain/body.ts'
+import type { GivenBody } from '../../domain/body.ts'
+import { bodyWithFileBytesMax } from '../body.ts'
 import type { RequestContext } from '../env.ts'
 import { bodyOf, defined, pathParam, queryOf, typedBodyOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
@@ -45,15 +46,20 @@ const prefersAsync = (c: RequestContext): boolean =>
     .split(',')
     .some((preference) => preference.split(';')[0]?.trim().toLowerCase() === 'respond-async')
 
-/** What is answered to somebody who has sent something. */
-const sentAnswer = (c: RequestContext, outcome: SendOutcome, { respondAsync }: Submission): Response => {
+/** What is answered to somebody who has sent something; `show` makes the body of it. */
+export const sentAnswer = (
+  c: RequestContext,
+  outcome: SendOutcome,
+  { respondAsync }: Submission,
+  show: (kind: 'sent' | 'queued', outcome: SendOutcome) => object = toSent,
+): Response => {
   const { kind, message } = outcome
   const headers: ReplyHeaders = respondAsync ? { 'Preference-Applied': 'respond-async' } : {}
   switch (kind) {
     case 'sent':
-      return replyJson(c, toSent(kind, outcome), { headers })
+      return replyJson(c, show(kind, outcome), { headers })
     case 'queued':
-      return replyJson(c, toSent(kind, outcome), {
+      return replyJson(c, show(kind, outcome), {
         status: 202,
         headers: { ...headers, Location: `/api/messages/${message.id}` },
       })
@@ -87,6 +93,17 @@ export const sendProblems = [
   'message_failed',
 ] as const
 
+/** What may be wrong with a file that is to be sent. */
+const mediaProblems = [
+  'media_too_large',
+  'media_invalid',
+  'media_url_refused',
+  'media_fetch_failed',
+  'media_waiting',
+  'media_failed',
+  'media_removed',
+] as const
+
 export const messageRoutes: readonly Route[] = [
   {
     doc: {
@@ -118,22 +135,22 @@ export const messageRoutes: readonly Route[] = [
       operationId: 'sendBody',
       summary: 'Send a message of any kind, or do something to one',
       description:
-        '`type` says which kind. A body of a received message can be sent as it is. Answers like `/send`. A reaction, edit, deletion for everyone, pin or vote acts on the message that `messageId` names; `to` may be left out of it.',
+        '`type` says which kind. A body of a received message can be sent as it is. The file of one that has one is uploaded before (`uploadId`), fetched from a `url`, or in the body as `base64`. Answers like `/send`. A reaction, edit, deletion for everyone, pin or vote acts on the message that `messageId` names; `to` may be left out of it.',
       tags,
       request: { params, headers: sendHeaders, body: jsonBody(sendRequest) },
       responses: {
         200: jsonAnswer("WhatsApp's server has the message", sentSchema),
         202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
-        ...problems(...sendProblems, 'invalid_message', 'invalid_reference'),
+        ...problems(...sendProblems, ...mediaProblems, 'invalid_message', 'invalid_reference'),
       },
     },
     handle: async (c, ctx) => {
-      const { to, ...body } = await typedBodyOf(c, sendSchemas)
+      const { to, ...body } = await typedBodyOf(c, sendSchemas, bodyWithFileBytesMax)
       const options = sendOptions(c)
       const outcome = await sendBody(ctx, {
         deviceId: pathParam(c, 'id'),
         ...(typeof to === 'string' ? { to } : {}),
-        body: body as unknown as MessageBody,
+        body: body as unknown as GivenBody,
         ...options,
       })
       return sentAnswer(c, outcome, options)

@@ -37,15 +37,17 @@ const known = {
   seconds: z.number().optional(),
 }
 
+const uploadRef = z.strictObject({
+  uploadId: z.string().max(64).openapi({
+    description: 'Of a file that was uploaded, or received with a message',
+    example: 'med_01JDB2V9',
+  }),
+  ...known,
+})
+
 const mediaSchema = z
   .union([
-    z.strictObject({
-      uploadId: z.string().max(64).openapi({
-        description: 'Of a file that was uploaded, or received with a message',
-        example: 'med_01JDB2V9',
-      }),
-      ...known,
-    }),
+    uploadRef,
     z.strictObject({
       url: z
         .url({ protocol: /^https?$/ })
@@ -109,6 +111,7 @@ const linkPreview = z.strictObject({
   url: z.string().max(urlMax),
   title: words(nameMax),
   description: z.string().max(captionMax).optional(),
+  image: uploadRef.optional(),
 })
 
 const named = (type: string): string =>
@@ -257,17 +260,31 @@ const recipient = z.string().openapi({
   example: '1234567890@s.whatsapp.net',
 })
 
+/** What a request may say otherwise than a body that is shown. */
+const asked: Readonly<Record<string, z.ZodRawShape>> = {
+  text: {
+    linkPreview: z.union([z.boolean(), linkPreview]).optional().openapi({
+      description:
+        'Of the first link in the text: `false` for none, or one of your own; otherwise it is what the page says',
+    }),
+  },
+}
+
 const requestOf = (
   schema: z.ZodObject<{ type: z.ZodLiteral<string> } & z.ZodRawShape>,
   shape: z.ZodRawShape,
 ) => {
   const type = schema.shape.type.value
-  return [type, z.strictObject({ ...shape, ...schema.shape }).openapi(`Send${named(type)}`)] as const
+  return [
+    type,
+    z.strictObject({ ...shape, ...schema.shape, ...asked[type] }).openapi(`Send${named(type)}`),
+  ] as const
 }
 
 /** By type, the body of a request that sends it. */
 export const sendSchemas = new Map<string, z.ZodObject>([
   ...contentSchemas.map((schema) => requestOf(schema, { to: recipient })),
+  ...fileSchemas.map((schema) => requestOf(schema, { to: recipient })),
   ...actSchemas.map((schema) =>
     requestOf(schema, {
       to: recipient.optional().openapi({ description: 'May be left out: the chat of the message' }),

@@ -143,6 +143,10 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       newWhatsappId: () => `M${++messages}`,
       encodeText,
       decodeContent: async (content) => rawContent(content),
+      mediaIn: {
+        accept: () => Promise.reject(new Error('nobody sends files here')),
+        previewLink: undefined,
+      },
       origin: { actor: { kind: 'api' }, requestId: party.name },
     }
     apis.set(party.name, { party, context, calls: new Set() })

@@ -1,3 +1,4 @@
+import { bodyBytesMax } from '../../../src/http/body.ts'
 import type { Answer, Api } from '../api.ts'
 
 /** A request that makes an operation answer with a status. */
@@ -9,15 +10,23 @@ export interface Case {
 
 export const id = '/api/devices/myphone'
 export const hello = { to: '1234567890', message: 'hi' }
-const tooMuch = 'x'.repeat(1_048_577)
 const json = { 'content-type': 'application/json' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
 export const start = async (api: Api): Promise<void> => void (await api.post(`${id}/start`))
 
-export const bodyCases = (operation: string, path: string, wrong: unknown): Case[] => [
+export const bodyCases = (
+  operation: string,
+  path: string,
+  wrong: unknown,
+  bytesMax = bodyBytesMax,
+): Case[] => [
   { operation, status: 400, ask: (api) => api.request('POST', path, { headers: json, body: '{' }) },
-  { operation, status: 413, ask: (api) => api.request('POST', path, { headers: json, body: tooMuch }) },
+  {
+    operation,
+    status: 413,
+    ask: (api) => api.request('POST', path, { headers: json, body: 'x'.repeat(bytesMax + 1) }),
+  },
   { operation, status: 415, ask: (api) => api.request('POST', path, { headers: form, body: 'a=b' }) },
   { operation, status: 422, ask: (api) => api.post(path, wrong) },
 ]

@@ -1,3 +1,4 @@
+import { bodyWithFileBytesMax } from '../../../src/http/body.ts'
 import { linked, type Api } from '../api.ts'
 import { after, bodyCases, type Case, hello, id, of, start } from './frame.ts'
 
@@ -57,7 +58,17 @@ export const messageCases: readonly Case[] = [
     409,
     after(start, (api) => api.post(`${id}/messages`, poll)),
   ),
-  ...bodyCases('sendBody', `${id}/messages`, { type: 'poll' }),
+  ...bodyCases('sendBody', `${id}/messages`, { type: 'poll' }, bodyWithFileBytesMax),
+  of(
+    'sendBody',
+    410,
+    after(linked, async (api) => {
+      const { json } = await api.request('POST', '/api/media', { body: 'hello' })
+      const { uploadId } = json as { uploadId: string }
+      await api.store.media.remove(uploadId, api.ctx.origin, 0)
+      return await api.post(`${id}/messages`, { to: '1234567890', type: 'document', media: { uploadId } })
+    }),
+  ),
   of(
     'listMessages',
     200,
