@@ -61,6 +61,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
   const store = await openData(config, log)
   const services: Service[] = [{ stop: () => store.close() }]
   try {
+    const blobs = await openBlobs(config)
     const watcher = createWatcher({
       store,
       clock: systemClock,
@@ -76,9 +77,10 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
         watcher,
         newWhatsappId,
         encodeText,
+        blobs,
         // WAProto is as large as all the rest of this process: it is loaded for those who ask.
         decodeContent: async (content) => (await import('../whatsapp/content/raw.ts')).rawContent(content),
-        mediaIn: createMediaIn(config, await openBlobs(config)),
+        mediaIn: createMediaIn(config, blobs),
       },
       log,
       version,

@@ -2,6 +2,7 @@ import type { Origin } from '../domain/audit.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Accept } from '../media/accept.ts'
 import type { PreviewLink } from '../media/link-preview.ts'
+import type { BlobStore } from '../media/blobs.ts'
 import type { Store } from '../store/store.ts'
 import type { Watcher } from './watch.ts'
 
@@ -32,5 +33,7 @@ export interface ControlContext {
   /** The encoded WAProto `Message` as plain JSON. Rejects when the bytes are none. */
   readonly decodeContent: (content: Uint8Array) => Promise<unknown>
   readonly mediaIn: MediaIn
+  /** Where the bytes of files are. */
+  readonly blobs: BlobStore
   readonly origin: Origin
 }

@@ -9,6 +9,7 @@ import type { Problem } from './wire/problem.ts'
 export type ProblemCode =
   | ErrorCode
   | 'message_failed'
+  | 'range_not_satisfiable'
   | 'pairing_code_pending'
   | 'not_ready'
   | 'malformed_request'
@@ -66,6 +67,7 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   store_read_only: { status: 503, title: 'The database is read-only' },
   store_io_error: { status: 503, title: 'The disk of the database fails' },
   internal: { status: 500, title: 'Internal error' },
+  range_not_satisfiable: { status: 416, title: 'The file has no such part' },
   message_failed: { status: 502, title: 'WhatsApp did not take the message' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
   malformed_request: { status: 400, title: 'Malformed request' },

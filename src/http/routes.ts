@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { deviceRoutes } from './routes/devices.ts'
+import { fileRoutes } from './routes/files.ts'
 import { forwardRoutes } from './routes/forward.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = [
   ...pairingRoutes,
   ...messageRoutes,
   ...forwardRoutes,
+  ...fileRoutes,
   ...searchRoutes,
   ...uploadRoutes,
   ...healthRoutes,

@@ -8,6 +8,7 @@ import { createMediaIn } from '../../src/commands/media-in.ts'
 import { openBlobs } from '../../src/commands/open-blobs.ts'
 import { readConfig } from '../../src/config.ts'
 import type { ControlContext, MediaIn, Waits } from '../../src/control/context.ts'
+import { memoryBlobs, newSpool } from '../media/memory-blobs.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
@@ -243,6 +244,7 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     watcher,
     newWhatsappId,
     encodeText,
+    blobs: memoryBlobs(newSpool()),
     decodeContent: async (content) => rawContent(content),
     mediaIn: lazyMediaIn(),
     origin: apiOrigin,

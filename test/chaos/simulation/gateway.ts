@@ -142,6 +142,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       }),
       newWhatsappId: () => `M${++messages}`,
       encodeText,
+      blobs: memoryBlobs(''),
       decodeContent: async (content) => rawContent(content),
       mediaIn: {
         accept: () => Promise.reject(new Error('nobody sends files here')),
