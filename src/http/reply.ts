@@ -11,7 +11,7 @@ export type ReplyHeaders = Readonly<Record<string, string>>
  */
 export const reply = (
   c: RequestContext,
-  body: string | Uint8Array<ArrayBuffer>,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
   contentType: string,
   { status = 200, headers }: { readonly status?: ContentfulStatusCode; readonly headers?: ReplyHeaders } = {},
 ): Response =>
@@ -31,3 +31,14 @@ export const replyJson = (
   value: unknown,
   more?: { readonly status?: ContentfulStatusCode; readonly headers?: ReplyHeaders },
 ): Response => reply(c, JSON.stringify(value), 'application/json', more)
+
+/**
+ * An answer that is made while it is read: no faster than that, and never all of it in memory. When `chunks` throws, the
+ * connection breaks, so that nobody takes a part for the whole.
+ */
+export const replyStream = (
+  c: RequestContext,
+  chunks: AsyncIterable<string>,
+  contentType: string,
+  more?: { readonly headers?: ReplyHeaders },
+): Response => reply(c, ReadableStream.from(chunks).pipeThrough(new TextEncoderStream()), contentType, more)

@@ -1,6 +1,7 @@
 import type { Route } from './route.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
+import { exportRoutes } from './routes/export.ts'
 import { forwardRoutes } from './routes/forward.ts'
 import { healthRoutes } from './routes/health.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -17,5 +18,6 @@ export const routes: readonly Route[] = [
   ...fileRoutes,
   ...searchRoutes,
   ...uploadRoutes,
+  ...exportRoutes,
   ...healthRoutes,
 ]

@@ -1,4 +1,4 @@
-/** Searching messages: a part of the seam, which src/store/store.ts describes. */
+/** Searching messages, and reading a whole chat: a part of the seam, which src/store/store.ts describes. */
 import type { Direction, Message, MessageType } from '../domain/message.ts'
 import type { Excerpt, SearchQuery } from '../domain/search.ts'
 import type { Page } from './store.ts'
@@ -27,4 +27,14 @@ export interface SearchStore {
     filter: SearchFilter,
     page: { readonly order: 'newest' | 'rank'; readonly limit: number; readonly cursor?: string },
   ): Promise<Page<{ readonly message: Message; readonly excerpt: Excerpt }>>
+}
+
+export interface ChatStore {
+  /** Where a reading of a chat ends that begins now: what is stored later is no part of it. */
+  end(): Promise<number>
+  /** The messages of a chat that were there at `end`, oldest first, acts too. `chat` matches either address. */
+  read(
+    chat: { readonly deviceId: string; readonly chat: string; readonly end: number },
+    page: { readonly limit: number; readonly cursor?: string },
+  ): Promise<Page<Message>>
 }

@@ -17,7 +17,7 @@ import type { Lease } from '../domain/lease.ts'
 import type { ActStore } from './act-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { MediaStore } from './media-store.ts'
-import type { SearchStore } from './search-store.ts'
+import type { ChatStore, SearchStore } from './search-store.ts'
 import type { Direction, Message, MessageFailure, MessageStatus, ReceiptStatus } from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 
@@ -301,6 +301,7 @@ export interface Store {
   readonly devices: DeviceStore
   readonly messages: MessageStore
   readonly search: SearchStore
+  readonly chats: ChatStore
   readonly outbox: OutboxStore
   readonly auth: AuthStore
   readonly inbound: InboundStore

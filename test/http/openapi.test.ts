@@ -6,6 +6,7 @@ import { patient } from '../control/world.ts'
 import { createApi, type Api } from './api.ts'
 import { deviceCases } from './openapi-cases/devices.ts'
 import { fileCases } from './openapi-cases/files.ts'
+import { exportCases } from './openapi-cases/export.ts'
 import { forwardCases } from './openapi-cases/forward.ts'
 import { healthCases } from './openapi-cases/health.ts'
 import { messageCases } from './openapi-cases/messages.ts'
@@ -18,6 +19,7 @@ const cases = [
   ...forwardCases,
   ...fileCases,
   ...uploadCases,
+  ...exportCases,
   ...searchCases,
   ...healthCases,
 ]

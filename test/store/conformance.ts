@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { describeActs } from './conformance/acts.ts'
 import { describeActsProperty } from './conformance/acts-property.ts'
 import { describeAuth } from './conformance/auth.ts'
+import { describeChats } from './conformance/chats.ts'
 import { describeDecisions } from './conformance/decisions.ts'
 import { describeDevices } from './conformance/devices.ts'
 import type { OpenStores } from './conformance/fixtures.ts'
@@ -30,5 +31,6 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeLeases(open)
     describeLogs(open)
     describeSearch(open)
+    describeChats(open)
   })
 }

@@ -53,6 +53,8 @@ const statementsOf = async (file: string): Promise<readonly string[]> => {
   for (const order of ['newest', 'rank'] as const) {
     await store.search.find(parseSearch('x'), { ...everything, direction: 'inbound' }, { order, limit: 1 })
   }
+  await store.chats.read({ deviceId: 'a', chat: '1@lid', end: 1 }, { limit: 1 })
+  await store.chats.read({ deviceId: 'a', chat: '1@s.whatsapp.net', end: 1 }, { limit: 1 })
   await store.close()
   const sources = prepare.mock.calls.map(([source]) => source)
   prepare.mockRestore()

@@ -10,6 +10,7 @@ import { createActQueries, createActs } from './acts.ts'
 import { createAddresses, createAddressQueries } from './addresses.ts'
 import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
+import { createChats } from './chats.ts'
 import { createDeviceQueries, createDevices } from './devices.ts'
 import { createEngine, engineLimits, type EngineLimits } from './engine.ts'
 import { isBusy, toStoreError } from './errors.ts'
@@ -146,6 +147,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
     messages: createMessages(db, engine, { fence, tracer, queries: messageQueries, queue, acts: actQueries }),
     search: createSearch(db, engine),
+    chats: createChats(db, engine),
     outbox: createOutbox(engine, {
       fence,
       tracer,
