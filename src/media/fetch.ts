@@ -3,7 +3,7 @@
  * all its addresses are checked, and the connection is made to those and no other. Each redirect is checked anew.
  */
 import { lookup } from 'node:dns/promises'
-import type { IncomingMessage, request as Request, RequestOptions } from 'node:http'
+import { type IncomingMessage, request as requestByHttp, type RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { MIMEType } from 'node:util'
 import { GatewayError } from '../domain/errors.ts'
@@ -103,8 +103,9 @@ const addressesOf = async (
   return addresses
 }
 
-const clientOf = (url: URL): Promise<{ readonly request: typeof Request }> =>
-  url.protocol === 'https:' ? import('node:https') : import('node:http')
+/** TLS is loaded by who needs it. */
+const requestOf = async ({ protocol }: URL): Promise<typeof requestByHttp> =>
+  protocol === 'https:' ? (await import('node:https')).request : requestByHttp
 
 const ask = async (
   url: URL,
@@ -112,7 +113,7 @@ const ask = async (
   { accept, idleMs }: FetchOptions,
   stop: AbortController,
 ): Promise<IncomingMessage> => {
-  const { request } = await clientOf(url)
+  const request = await requestOf(url)
   const options: RequestOptions = {
     agent: false,
     maxHeaderSize: headerBytesMax,
