@@ -52,6 +52,7 @@ export interface MessageBody {
   readonly id: string
   readonly whatsappId: string
   readonly direction: string
+  readonly type: string
   readonly text: string | null
   readonly status: string
   readonly attempts: number
