@@ -38,12 +38,16 @@ export type AuditAction =
   | 'media.fetch'
   | 'media.retry'
   | 'media.remove'
+  | 'message.mark'
+  | 'operation.enqueue'
+  | 'operation.attempt'
+  | 'operation.cancel'
 
 /** What changed, by whom. `before` and `after` hold the fields that matter, never secrets. */
 export interface NewAuditEntry {
   readonly origin: Origin
   readonly action: AuditAction
-  readonly target: { readonly kind: 'device' | 'message' | 'media'; readonly id: string }
+  readonly target: { readonly kind: 'device' | 'message' | 'operation' | 'media'; readonly id: string }
   readonly before: Readonly<Record<string, unknown>> | null
   readonly after: Readonly<Record<string, unknown>> | null
 }

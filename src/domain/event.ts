@@ -1,6 +1,7 @@
 import type { MediaState } from './media.ts'
-import type { MessageStatus } from './message.ts'
+import type { MessageMark, MessageStatus } from './message.ts'
 import type { DeviceStatus, StatusReason } from './device.ts'
+import type { OperationFailure, OperationKind, OperationState } from './operation.ts'
 
 /**
  * What is done to a message: `messageId` is that message, `actId` the one that did it. `pending`: it cannot be decrypted,
@@ -27,7 +28,7 @@ export type EventBody =
   | { readonly type: 'device.unlinked'; readonly data: { readonly reason: StatusReason } }
   | {
       readonly type:
-        | `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled' | MessageNews}`
+        | `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled' | MessageNews | MessageMark}`
         | 'poll.voted'
       readonly data: { readonly messageId: string; readonly [field: string]: unknown }
     }
@@ -39,6 +40,14 @@ export type EventBody =
         readonly ofMessage: string | null
         readonly code?: string
         readonly detail?: string
+      }
+    }
+  | {
+      readonly type: `operation.${Exclude<OperationState, 'running'>}`
+      readonly data: {
+        readonly operationId: string
+        readonly kind: OperationKind
+        readonly error: OperationFailure | null
       }
     }
 

@@ -26,6 +26,9 @@ export type MessageType = BodyType | 'undecryptable' | 'unknown'
 export type MessageChangeKind = 'edit' | 'delete'
 export const messageChangeKinds: readonly MessageChangeKind[] = ['edit', 'delete']
 
+/** What only the owner of the account sees of a message. */
+export type MessageMark = 'starred' | 'unstarred' | 'deleted_for_me'
+
 /** WhatsApp allows 65,536 characters in a text. */
 export const textLengthMax = 65_536
 
@@ -71,6 +74,8 @@ export interface Message {
   readonly editedAt: number | null
   readonly deletedAt: number | null
   readonly starredAt: number | null
+  /** When the owner took it out of the chat, for the own devices alone. It stays here. */
+  readonly deletedForMeAt: number | null
   readonly pinnedUntil: number | null
 }
 
@@ -79,6 +84,18 @@ export interface Reference {
   readonly whatsappId: string
   /** The author's JID; null where the chat says it. */
   readonly author: string | null
+}
+
+/** A message with a mark on it, or null when it has that already. */
+export const marked = (message: Message, mark: MessageMark, at: number): Message | null => {
+  switch (mark) {
+    case 'starred':
+      return message.starredAt === null ? { ...message, starredAt: at } : null
+    case 'unstarred':
+      return message.starredAt === null ? null : { ...message, starredAt: null }
+    case 'deleted_for_me':
+      return message.deletedForMeAt === null ? { ...message, deletedForMeAt: at } : null
+  }
 }
 
 /** Where a receipt takes a message. */
@@ -135,4 +152,11 @@ export const advance = (message: StepTimes & Times, to: ReceiptStatus, seenAt: n
     readAt: to === 'read' || to === 'played' ? step('read', message.readAt) : message.readAt,
     playedAt: to === 'played' ? step('played', message.playedAt) : message.playedAt,
   }
+}
+
+/** A received message that was read or played here; null when it is no more than it was, or cannot be read at all. */
+export const seen = (message: Message, to: 'read' | 'played', at: number): Message | null => {
+  if (message.direction !== 'inbound' || message.status === 'failed') return null
+  const step = advance(message, to, at)
+  return step === null ? null : { ...message, ...step, sentAt: message.sentAt }
 }

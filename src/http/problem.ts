@@ -10,6 +10,8 @@ export type ProblemCode =
   | ErrorCode
   | 'message_failed'
   | 'range_not_satisfiable'
+  | 'operation_failed'
+  | 'operation_unknown'
   | 'pairing_code_pending'
   | 'not_ready'
   | 'malformed_request'
@@ -33,6 +35,7 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_recipient: { status: 422, title: 'Invalid recipient' },
   invalid_text: { status: 422, title: 'Invalid text' },
   invalid_message: { status: 422, title: 'Such a message cannot be sent' },
+  invalid_group: { status: 422, title: 'Such a group there is not' },
   invalid_reference: { status: 422, title: 'It refers to no such message' },
   invalid_phone: { status: 422, title: 'Invalid phone number' },
   invalid_idempotency_key: { status: 400, title: 'Invalid Idempotency-Key' },
@@ -48,6 +51,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   message_in_flight: { status: 409, title: 'The message is being sent', retryAfterSeconds: 1 },
   message_settled: { status: 409, title: 'The message is sent' },
   content_not_kept: { status: 404, title: 'The content of the message is not kept' },
+  operation_not_found: { status: 404, title: 'No such operation' },
+  operations_full: { status: 429, title: 'Too many operations wait', retryAfterSeconds: 10 },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },
   media_not_found: { status: 404, title: 'No such file' },
   media_waiting: { status: 409, title: 'The file is not here yet', retryAfterSeconds: 2 },
@@ -69,6 +74,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   internal: { status: 500, title: 'Internal error' },
   range_not_satisfiable: { status: 416, title: 'The file has no such part' },
   message_failed: { status: 502, title: 'WhatsApp did not take the message' },
+  operation_failed: { status: 502, title: 'It was not done' },
+  operation_unknown: { status: 502, title: 'It is not known whether it was done' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
   malformed_request: { status: 400, title: 'Malformed request' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
@@ -83,19 +90,28 @@ export class OutcomeProblem extends Error {
   readonly code: ProblemCode
   /** The message that the problem is about. */
   readonly failed: Problem['message']
+  /** The operation that it is about. */
+  readonly undone: Problem['operation']
   readonly headers: ReplyHeaders
   constructor(
     code: ProblemCode,
     detail: string,
     {
       failed,
+      undone,
       headers = {},
       cause,
-    }: { failed?: Problem['message']; headers?: ReplyHeaders; cause?: unknown } = {},
+    }: {
+      failed?: Problem['message']
+      undone?: Problem['operation']
+      headers?: ReplyHeaders
+      cause?: unknown
+    } = {},
   ) {
     super(detail, { cause })
     this.code = code
     this.failed = failed
+    this.undone = undone
     this.headers = headers
   }
 }
@@ -124,11 +140,12 @@ export const problemBody = (
 
 /** The answer to a request that reached the app. */
 export const problemAnswer = (c: RequestContext, problem: OutcomeProblem): Response => {
-  const { code, message: detail, failed, headers } = problem
+  const { code, message: detail, failed, undone, headers } = problem
   const { status, retryAfterSeconds } = problemKinds[code]
   const body: Problem = {
     ...problemBody(code, { detail, instance: pathOf(c), requestId: c.get('requestId') }),
     ...(failed === undefined ? {} : { message: failed }),
+    ...(undone === undefined ? {} : { operation: undone }),
   }
   return reply(c, JSON.stringify(body), 'application/problem+json', {
     status,

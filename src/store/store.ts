@@ -18,8 +18,18 @@ import type { ActStore } from './act-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
-import type { Direction, Message, MessageFailure, MessageStatus, ReceiptStatus } from '../domain/message.ts'
+import type {
+  Direction,
+  Message,
+  MessageFailure,
+  MessageMark,
+  MessageStatus,
+  ReceiptStatus,
+} from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
+import type { OperationStore } from './operation-store.ts'
+
+export type { EnqueuedOperation, OperationStore } from './operation-store.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
 export class StoreError extends Error {
@@ -119,6 +129,22 @@ export interface MessageStore {
       readonly at: number
       readonly from: string
     },
+    origin: Origin,
+    now: number,
+  ): Promise<number>
+  /**
+   * Writes what the owner has done to a message on another device. `chat` is either of its addresses. Resolves with how many
+   * messages changed.
+   */
+  mark(
+    lease: Lease,
+    message: {
+      readonly deviceId: string
+      readonly whatsappId: string
+      readonly fromMe: boolean
+      readonly chat: string
+    },
+    mark: MessageMark,
     origin: Origin,
     now: number,
   ): Promise<number>
@@ -303,6 +329,7 @@ export interface Store {
   readonly search: SearchStore
   readonly chats: ChatStore
   readonly outbox: OutboxStore
+  readonly operations: OperationStore
   readonly auth: AuthStore
   readonly inbound: InboundStore
   readonly acts: ActStore

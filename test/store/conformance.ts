@@ -12,6 +12,7 @@ import { describeLogs } from './conformance/logs.ts'
 import { describeMedia } from './conformance/media.ts'
 import { describeMessages } from './conformance/messages.ts'
 import { describeOutboxProperty } from './conformance/outbox-property.ts'
+import { describeOperations } from './conformance/operations.ts'
 import { describeOutbox } from './conformance/outbox.ts'
 import { describeSearch } from './conformance/search.ts'
 
@@ -24,6 +25,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeOutbox(open)
     describeDecisions(open)
     describeOutboxProperty(open)
+    describeOperations(open)
     describeAuth(open)
     describeInbound(open)
     describeActs(open)

@@ -15,6 +15,10 @@ export const problemSchema = z
       .strictObject({ id: z.string(), code: z.string(), detail: z.string() })
       .optional()
       .openapi({ description: 'The message that WhatsApp did not take, and why' }),
+    operation: z
+      .strictObject({ id: z.string(), code: z.string(), detail: z.string() })
+      .optional()
+      .openapi({ description: 'The operation that was not done, and why' }),
   })
   .openapi('Problem')
 

@@ -45,6 +45,7 @@ export const toMessage = (row: MessageRow): Message => ({
   editedAt: row.editedAt,
   deletedAt: row.deletedAt,
   starredAt: row.starredAt,
+  deletedForMeAt: row.deletedForMeAt,
   pinnedUntil: row.pinnedUntil,
 })
 
@@ -74,6 +75,7 @@ export const newMessage = (
     editedAt: null,
     deletedAt: null,
     starredAt: null,
+    deletedForMeAt: null,
     pinnedUntil: null,
   }
 }

@@ -6,6 +6,7 @@ import type { MessageFilter, MessageStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
+import type { MessageMarks } from './message-marks.ts'
 import { messageColumns, messageEvent, toMessage, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { parseCursor, toPage } from './pages.ts'
@@ -85,12 +86,14 @@ export const createMessages = (
     queries,
     queue,
     acts,
+    marks,
   }: {
     fence: Fence
     tracer: Tracer
     queries: MessageQueries
     queue: OutboxQueue
     acts: ActQueries
+    marks: MessageMarks
   },
 ): MessageStore => {
   const list = createList(db)
@@ -165,6 +168,18 @@ export const createMessages = (
           .flatMap((whatsappId) => queries.byWhatsappId(deviceId, whatsappId))
           .filter((message) => message.direction === 'outbound' && receive(message, receipt, origin, now))
           .length
+      }),
+    mark: (lease, { deviceId, whatsappId, fromMe, chat }, mark, origin, now) =>
+      engine.write(() => {
+        fence(lease)
+        return queries
+          .byWhatsappId(deviceId, whatsappId)
+          .filter(
+            (message) =>
+              (message.direction === 'outbound') === fromMe &&
+              (message.chat.pn === chat || message.chat.lid === chat) &&
+              marks.mark(message, mark, origin, now),
+          ).length
       }),
   }
 }

@@ -20,10 +20,12 @@ import { createInbound } from './inbound.ts'
 import { createLeases } from './leases.ts'
 import { createMedia } from './media.ts'
 import { createMediaQueries } from './media-rows.ts'
+import { createMessageMarks } from './message-marks.ts'
 import { createMessageQueries } from './message-rows.ts'
 import { createMessages } from './messages.ts'
 import { createMeta } from './meta.ts'
 import { inspect, migrate } from './migrate.ts'
+import { createOperations } from './operations.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createOutbox } from './outbox.ts'
 import { type CheckRoom, createRoom } from './room.ts'
@@ -141,11 +143,19 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const mediaQueries = createMediaQueries(db)
   const addressQueries = createAddressQueries(db)
   const actQueries = createActQueries(db, { tracer, messages: messageQueries, addresses: addressQueries })
+  const marks = createMessageMarks(db, tracer, messageQueries)
   const meta = createMeta(db, engine, checkRoom)
 
   return {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
-    messages: createMessages(db, engine, { fence, tracer, queries: messageQueries, queue, acts: actQueries }),
+    messages: createMessages(db, engine, {
+      fence,
+      tracer,
+      queries: messageQueries,
+      queue,
+      acts: actQueries,
+      marks,
+    }),
     search: createSearch(db, engine),
     chats: createChats(db, engine),
     outbox: createOutbox(engine, {
@@ -157,6 +167,14 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       addresses: addressQueries,
       queue,
       acts: actQueries,
+    }),
+    operations: createOperations(db, engine, {
+      fence,
+      tracer,
+      checkRoom,
+      devices: deviceQueries,
+      messages: messageQueries,
+      marks,
     }),
     auth: createAuth(db, engine, { fence, tracer }),
     inbound: createInbound(db, engine, {

@@ -144,6 +144,7 @@ export const messages = sqliteTable(
     pinnedUntil: integer('pinned_until'),
     /** JSON of a ReceivedAct (src/domain/acts.ts): an act that came from outside, as it came. */
     act: text('act'),
+    deletedForMeAt: integer('deleted_for_me_at'),
   },
   (t) => [
     uniqueIndex('messages_id').on(t.id),
@@ -374,9 +375,15 @@ export const operations = sqliteTable(
     errorDetail: text('error_detail'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    idempotencyKey: text('idempotency_key'),
+    requestHash: text('request_hash'),
   },
   (t) => [
     uniqueIndex('operations_id').on(t.id),
+    uniqueIndex('operations_idempotency')
+      .on(t.deviceId, t.idempotencyKey)
+      .where(sql`idempotency_key is not null`),
+    index('operations_open').on(t.deviceId, t.seq).where(sql`state in ('queued', 'running')`),
     index('operations_by_device').on(t.deviceId, t.seq),
     index('operations_due').on(t.deviceId, t.dueAt).where(sql`due_at is not null`),
     check('operations_state', oneOf('state', operationStates)),

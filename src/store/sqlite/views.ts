@@ -35,7 +35,7 @@ select seq, id, device_id, direction, coalesce(chat_pn, chat_lid) as chat, coale
   sender_name, type, text, ${shown}, error_code, error_detail, attempts, ${iso('created_at')}, ${iso('sending_at')},
   ${iso('sent_at')}, ${iso('delivered_at')}, ${iso('read_at')}, ${iso('played_at')}, ${iso('failed_at')},
   ${iso('whatsapp_at')}, whatsapp_id, body, target_id, ${iso('edited_at')}, ${iso('deleted_at')}, ${iso('starred_at')},
-  ${iso('pinned_until')}
+  ${iso('pinned_until')}, ${iso('deleted_for_me_at')}
 from messages`)
 
 export const vMessageChanges = sqliteView('v_message_changes', {}).as(sql`
@@ -59,7 +59,7 @@ from media`)
 
 export const vOperations = sqliteView('v_operations', {}).as(sql`
 select seq, id, device_id, kind, state, input, result, attempts, error_code, error_detail, owner, ${iso('due_at')},
-  ${iso('created_at')}, ${iso('updated_at')}
+  ${iso('created_at')}, ${iso('updated_at')}, idempotency_key
 from operations`)
 
 export const vOutbox = sqliteView('v_outbox', {}).as(sql`
