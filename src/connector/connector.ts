@@ -212,6 +212,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   const react = (event: Event): void => {
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
     else if (event.type === 'media.waiting') runners.get(event.deviceId)?.pokeMedia()
+    else if (event.type === 'operation.queued') runners.get(event.deviceId)?.pokeOperations()
     else if (event.type === 'device.status_changed') {
       concerned.add(event.deviceId)
       loop.poke()
@@ -227,7 +228,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       const events = await store.events.after(cursor, {
         limit: eventBatch,
         until: newest,
-        types: ['message.queued', 'media.waiting', 'device.status_changed'],
+        types: ['message.queued', 'operation.queued', 'media.waiting', 'device.status_changed'],
       })
       for (const event of events) react(event)
       const last = events[eventBatch - 1]

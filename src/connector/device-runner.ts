@@ -49,6 +49,7 @@ export interface DeviceRunner {
   tick(): void
   pokeOutbox(): void
   pokeMedia(): void
+  pokeOperations(): void
   leaseLost(): void
   /** Ends the socket without logging out; resolves when the last word is written. */
   shutdown(): Promise<void>
@@ -222,6 +223,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       case 'cancel_messages': {
         const error = { code: 'device_removed', detail: 'the device was removed before the message was sent' }
         await store.outbox.cancelAll(lease, deviceId, error, origin(), clock.now())
+        const undone = { code: 'device_removed', detail: 'the device was removed before it was done' }
+        await store.operations.cancelAll(lease, deviceId, undone, origin(), clock.now())
         return
       }
       case 'wipe_credentials':
@@ -305,6 +308,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   const takeOver = async (): Promise<void> => {
     const recovered = await store.outbox.recover(lease, deviceId, origin(), clock.now())
     if (recovered > 0) log.info({ device: deviceId, messages: recovered }, 'unfinished messages queued again')
+    const left = await store.operations.recover(lease, deviceId, origin(), clock.now())
+    if (left > 0) log.info({ device: deviceId, operations: left }, 'unfinished operations looked after')
     inbox = startInbox({
       inbound: store.inbound,
       acts: store.acts,
@@ -368,6 +373,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     },
     pokeOutbox: () => traffic?.pokeOutbox(),
     pokeMedia: () => traffic?.pokeMedia(),
+    pokeOperations: () => traffic?.pokeOperations(),
     leaseLost,
     async shutdown() {
       await started

@@ -67,6 +67,12 @@ export const createSocketListener = (options: SocketListenerOptions): SocketList
     onReceipt: async (receipt) => {
       await underLease(store.messages.recordReceipt(lease, { deviceId, ...receipt }, origin(), clock.now()))
     },
+    onMarked: ({ mark, ...message }) => {
+      const write = store.messages.mark(lease, { deviceId, ...message }, mark, origin(), clock.now())
+      underLease(write).catch((error: unknown) =>
+        log.error({ device: deviceId, err: error }, 'a mark on a message was not stored'),
+      )
+    },
     onDeaf: () => tell({ kind: 'deaf' }),
     onStoreFailed: options.onStoreFailed,
     onLeaseLost: options.onLeaseLost,

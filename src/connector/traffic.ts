@@ -9,6 +9,7 @@ import type { Turns } from '../runtime/turns.ts'
 import type { Store } from '../store/store.ts'
 import type { WhatsAppSocket } from '../whatsapp/socket.ts'
 import { startMediaFetcher } from './media-fetcher.ts'
+import { startOperations } from './operations.ts'
 import { startOutboxSender } from './outbox-sender.ts'
 import { createPrepare } from './prepare.ts'
 import { createUploads, uploadKeptMs } from './uploads.ts'
@@ -43,6 +44,7 @@ export interface TrafficOptions {
 export interface Traffic {
   pokeOutbox(): void
   pokeMedia(): void
+  pokeOperations(): void
   /** Begins nothing more; resolves when the outcomes of what is under way are written. */
   stop(): Promise<void>
 }
@@ -57,6 +59,7 @@ export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): 
     prepare: createPrepare({ store, socket, upload }),
     ownAddress,
   })
+  const operations = startOperations(common)
   const fetcher = startMediaFetcher({ ...common, blobs, turns: media.downloads, bytesMax: media.bytesMax })
   store.media
     .forgetUploads(deviceId, clock.now() - uploadKeptMs)
@@ -64,8 +67,9 @@ export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): 
   return {
     pokeOutbox: () => outbox.poke(),
     pokeMedia: () => fetcher.poke(),
+    pokeOperations: () => operations.poke(),
     stop: async () => {
-      await Promise.all([outbox.stop(), fetcher.stop()])
+      await Promise.all([outbox.stop(), fetcher.stop(), operations.stop()])
     },
   }
 }

@@ -23,6 +23,8 @@ import type { Store } from '../store/store.ts'
 import { readVote } from './acts.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
 import { boundMessages } from './bounded-messages.ts'
+import { carryOut } from './commands/carry-out.ts'
+import { followMarks } from './commands/marks.ts'
 import { prepareBody } from './content/prepare.ts'
 import { createCounterCache, createDeviceListCache } from './caches.ts'
 import { readClose } from './close.ts'
@@ -322,6 +324,9 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       }),
     )
     ev.on('creds.update', saveCreds)
+    followMarks(ev, (marked) => {
+      if (!dropped) listener.onMarked(marked)
+    })
     ev.on('connection.update', (update) => {
       if (dropped) return
       if (update.qr !== undefined) qrs.fromBaileys(update.qr)
@@ -349,6 +354,8 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
           },
           message,
         ),
+      carryOut: (command) =>
+        carryOut({ sock: live, me: me(), gone, now: () => clock.now(), groups }, command),
       async probe(timeoutMs) {
         const ping: BinaryNode = {
           tag: 'iq',

@@ -16,7 +16,7 @@ const nothingWritten = (error: unknown): boolean =>
   /^(Connection Closed|All encryptions failed|Not authenticated)/.test(messageOf(error))
 
 /** The server's code for a question of Baileys' that it refused; questions come before the frame is written. */
-const refusedQuestion = (error: unknown): number | undefined =>
+export const refusedQuestion = (error: unknown): number | undefined =>
   error instanceof Error && 'data' in error && typeof error.data === 'number' ? error.data : undefined
 
 /** Not a member, not allowed, not there (iq errors of WhatsApp): asking again would bring the same. */

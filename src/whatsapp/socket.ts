@@ -5,7 +5,8 @@ import type { FileInfo, RemoteFile, RemoteKind } from '../domain/media.ts'
 import type { SocketClose } from '../domain/disconnect.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
-import type { ReceiptStatus } from '../domain/message.ts'
+import type { MessageMark, ReceiptStatus } from '../domain/message.ts'
+import type { OperationInput, OperationOutcome } from '../domain/operation.ts'
 import type { AttemptOutcome } from '../domain/outbox.ts'
 import type { Promotion } from '../store/store.ts'
 import type { SealedVote } from './acts.ts'
@@ -18,6 +19,14 @@ export interface Receipt {
   readonly status: ReceiptStatus
   readonly at: number
   readonly from: string
+}
+
+/** What the owner did to a message on another device; `chat` is either of its addresses. */
+export interface MarkedElsewhere {
+  readonly chat: string
+  readonly whatsappId: string
+  readonly fromMe: boolean
+  readonly mark: MessageMark
 }
 
 /** What a socket tells the connector. `receipt` and `undecryptable` are awaited before WhatsApp hears of them. */
@@ -36,6 +45,8 @@ export interface SocketListener {
   /** A stanza that cannot be read; it becomes a message that says so. */
   readonly onUndecryptable: (stanzaKey: string, promotion: Promotion) => Promise<void>
   readonly onReceipt: (receipt: Receipt) => Promise<void>
+  /** The owner did something to a message on another device, for the own devices alone. */
+  readonly onMarked: (marked: MarkedElsewhere) => void
   /** A message arrived and was neither decrypted nor refused in time. */
   readonly onDeaf: () => void
   /** A write of credentials or keys failed; the socket has been cut already. */
@@ -100,6 +111,23 @@ export type Prepared =
   | { readonly kind: 'ready'; readonly content: Uint8Array }
   | Extract<AttemptOutcome, { kind: 'not_sent' | 'impossible' }>
 
+/** A message of the device, as WhatsApp names it. */
+export interface MessageName {
+  readonly whatsappId: string
+  readonly chat: Party
+  readonly sender: Party
+  readonly fromMe: boolean
+  /** Wall-clock ms. */
+  readonly at: number
+}
+
+/** An operation with what it names looked up. */
+export type Command =
+  | { readonly kind: 'star'; readonly message: MessageName; readonly starred: boolean }
+  | { readonly kind: 'delete_for_me'; readonly message: MessageName }
+  | { readonly kind: 'mark_read'; readonly messages: readonly MessageName[]; readonly played: boolean }
+  | Extract<OperationInput, { kind: 'typing' | `group_${string}` }>
+
 /** One WebSocket attempt with WhatsApp. */
 export interface WhatsAppSocket {
   /** Makes the bytes of a message that has only a body yet. Never rejects; nothing of the message leaves. */
@@ -129,6 +157,8 @@ export interface WhatsAppSocket {
    * MediaError: `gone` when the phone has it no more, `unreachable` when it does not answer.
    */
   askForFile(owner: FileOwner, mediaKey: Uint8Array, timeoutMs: number): Promise<string>
+  /** Does what a device is asked to do beside sending messages. Never rejects: what happened is the outcome. */
+  carryOut(command: Command): Promise<OperationOutcome>
   /** Asks the server for a sign of life; rejects when none comes in time. */
   probe(timeoutMs: number): Promise<void>
   /** Only after the first QR. Resolves with 8 characters; rejects with why not, in words. */

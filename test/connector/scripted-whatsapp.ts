@@ -1,9 +1,11 @@
 /** A WhatsApp whose sockets say what a test lets them say, and whose calls a test answers: orders that no wire makes. */
 import type { Account } from '../../src/domain/device.ts'
+import type { OperationOutcome } from '../../src/domain/operation.ts'
 import type { AttemptOutcome } from '../../src/domain/outbox.ts'
 import type { RemoteFile } from '../../src/domain/media.ts'
 import type { Promotion } from '../../src/store/store.ts'
 import {
+  type Command,
   MediaError,
   type OpenOptions,
   type Prepared,
@@ -45,6 +47,7 @@ export const createSocket = (
     { readonly bytes: number; readonly sha256: string }
   >()
   const asks = callsOf<Parameters<WhatsAppSocket['askForFile']>[0], string>()
+  const commands = callsOf<Command, OperationOutcome>()
   const probes = callsOf<number, undefined>()
   const codes = callsOf<string, string>()
   const unlinks = callsOf<number, undefined>()
@@ -57,6 +60,7 @@ export const createSocket = (
     upload: uploads.call,
     download: (remote, target, bytesMax) => downloads.call({ remote, target, bytesMax }),
     askForFile: (owner) => asks.call(owner),
+    carryOut: commands.call,
     probe: probes.call,
     requestPairingCode: codes.call,
     unlink: unlinks.call,
@@ -79,6 +83,7 @@ export const createSocket = (
     uploads: uploads.calls,
     downloads: downloads.calls,
     asks: asks.calls,
+    commands: commands.calls,
     probes: probes.calls,
     codes: codes.calls,
     unlinks: unlinks.calls,

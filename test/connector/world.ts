@@ -68,6 +68,7 @@ const copyOf = (store: Store): Store => ({
   devices: { ...store.devices },
   messages: { ...store.messages },
   outbox: { ...store.outbox },
+  operations: { ...store.operations },
   auth: { ...store.auth },
   inbound: { ...store.inbound },
   media: { ...store.media },

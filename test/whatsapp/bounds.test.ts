@@ -77,6 +77,7 @@ const closeOf = async (url: string): Promise<string> => {
       onJournaled: ignore,
       onUndecryptable: done,
       onReceipt: done,
+      onMarked: ignore,
       onDeaf: ignore,
       onStoreFailed: ignore,
       onLeaseLost: ignore,

@@ -115,6 +115,7 @@ export const link = async (
       receipts.push(receipt)
     },
     onRestricted: ignore,
+    onMarked: ignore,
     onDeaf: () => events.push('deaf'),
     onStoreFailed: () => events.push('store failed'),
     onLeaseLost: () => events.push('lease lost'),

@@ -256,6 +256,7 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
       upload: noFiles,
       download: noFiles,
       askForFile: noFiles,
+      carryOut: () => Promise.reject(new Error('nothing but texts is asked of the simulation')),
       async send({ to, whatsappId }) {
         const answer = Promise.withResolvers<AttemptOutcome>()
         acks.set(whatsappId, answer.resolve)
