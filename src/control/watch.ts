@@ -4,7 +4,7 @@ import { startLoop, type Loop } from '../runtime/loop.ts'
 import type { Store } from '../store/store.ts'
 
 /** What can be waited for: a row, by its id. */
-type WatchKey = `message/${string}` | `device/${string}`
+type WatchKey = `message/${string}` | `operation/${string}` | `device/${string}`
 
 /**
  * Lets any number of requests wait for rows at the price of one query a change: events are read once for all of
@@ -49,10 +49,10 @@ interface Run {
 
 /** That a message is queued again is nothing that anybody waits for. */
 const keysOf = (event: Event): readonly WatchKey[] => {
-  if (event.type === 'message.queued') return []
-  return 'messageId' in event.data
-    ? [`message/${event.data.messageId}`, `device/${event.deviceId}`]
-    : [`device/${event.deviceId}`]
+  const { type, deviceId, data } = event
+  if (type === 'message.queued' || type === 'operation.queued') return []
+  if ('messageId' in data) return [`message/${data.messageId}`, `device/${deviceId}`]
+  return 'operationId' in data ? [`operation/${data.operationId}`] : [`device/${deviceId}`]
 }
 
 export const createWatcher = ({

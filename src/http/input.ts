@@ -44,6 +44,12 @@ export const bodyOf = async <Schema extends z.ZodObject>(
   return check(schema, value, 'invalid_body')
 }
 
+/** The body of a request that may be left out: then it says what an empty object does. */
+export const optionalBodyOf = async <Schema extends z.ZodObject>(
+  c: RequestContext,
+  schema: Schema,
+): Promise<z.output<Schema>> => check(schema, (await readJson(c.req.raw)) ?? {}, 'invalid_body')
+
 /** The body of a request that may have several forms, told apart by `type`. */
 export const typedBodyOf = async (
   c: RequestContext,

@@ -3,8 +3,11 @@ import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
 import { exportRoutes } from './routes/export.ts'
 import { forwardRoutes } from './routes/forward.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
+import { markRoutes } from './routes/marks.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { operationRoutes } from './routes/operations.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -19,5 +22,8 @@ export const routes: readonly Route[] = [
   ...searchRoutes,
   ...uploadRoutes,
   ...exportRoutes,
+  ...markRoutes,
+  ...groupRoutes,
+  ...operationRoutes,
   ...healthRoutes,
 ]

@@ -29,7 +29,7 @@ import type {
 import type { AfterAttempt } from '../domain/outbox.ts'
 import type { OperationStore } from './operation-store.ts'
 
-export type { EnqueuedOperation, OperationStore } from './operation-store.ts'
+export type { OperationStore } from './operation-store.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
 export class StoreError extends Error {

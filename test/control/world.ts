@@ -15,6 +15,7 @@ import type { Origin } from '../../src/domain/audit.ts'
 import { observe, type Device, type Observation } from '../../src/domain/device.ts'
 import { connectorSeat, deviceLeaseName, type Lease } from '../../src/domain/lease.ts'
 import type { Message } from '../../src/domain/message.ts'
+import type { AfterOperation } from '../../src/domain/operation.ts'
 import type { AfterAttempt } from '../../src/domain/outbox.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
@@ -116,6 +117,26 @@ const playConnector = (store: Store, clock: TestClock) => {
       let tail: Promise<unknown> = Promise.resolve()
       const stop = store.onChange(() => {
         tail = tail.then(() => settle(id, after)).catch(() => undefined)
+      })
+      onTestFinished(stop)
+    },
+    /** What is asked of the device ends so, whenever there is something, until the test ends. */
+    keepDoing: (id: string, after: AfterOperation): void => {
+      let tail: Promise<unknown> = Promise.resolve()
+      const once = async (): Promise<void> => {
+        const held = await ofDevice(id)
+        const claimed = await store.operations.claim(
+          held,
+          { deviceId: id, limit: 9 },
+          connectorOrigin,
+          clock.now(),
+        )
+        for (const operation of claimed) {
+          await store.operations.record(held, operation.id, after, connectorOrigin, clock.now())
+        }
+      }
+      const stop = store.onChange(() => {
+        tail = tail.then(once).catch(() => undefined)
       })
       onTestFinished(stop)
     },

@@ -29,6 +29,7 @@ export const messageOf = (body: MessageBody | null, more: Partial<Message> = {})
   editedAt: null,
   deletedAt: null,
   starredAt: null,
+  deletedForMeAt: null,
   pinnedUntil: null,
   ...more,
 })

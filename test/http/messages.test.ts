@@ -45,6 +45,7 @@ describe('GET message', () => {
       editedAt: null,
       deletedAt: null,
       starred: false,
+      deletedForMeAt: null,
       pinnedUntil: null,
       status: 'delivered',
       attempts: 1,

@@ -12,6 +12,7 @@ import { healthCases } from './openapi-cases/health.ts'
 import { messageCases } from './openapi-cases/messages.ts'
 import { uploadCases } from './openapi-cases/uploads.ts'
 import { searchCases } from './openapi-cases/search.ts'
+import { operationCases } from './openapi-cases/operations.ts'
 
 const cases = [
   ...deviceCases,
@@ -21,6 +22,7 @@ const cases = [
   ...uploadCases,
   ...exportCases,
   ...searchCases,
+  ...operationCases,
   ...healthCases,
 ]
 

@@ -88,6 +88,10 @@ export const messageSchema = z
     editedAt: isoSchema.nullable(),
     deletedAt: isoSchema.nullable(),
     starred: z.boolean(),
+    deletedForMeAt: isoSchema.nullable().openapi({
+      description:
+        "When it was taken out of the chat on the owner's devices; others have it, and so does this log",
+    }),
     pinnedUntil: isoSchema.nullable(),
     status: z.enum(messageStatuses),
     attempts: z.int(),
@@ -131,6 +135,7 @@ export const toMessage = (message: Message): z.output<typeof messageSchema> => (
   editedAt: isoOrNull(message.editedAt),
   deletedAt: isoOrNull(message.deletedAt),
   starred: message.starredAt !== null,
+  deletedForMeAt: isoOrNull(message.deletedForMeAt),
   pinnedUntil: isoOrNull(message.pinnedUntil),
   status: message.status,
   attempts: message.attempts,
