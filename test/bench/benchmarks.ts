@@ -5,6 +5,7 @@ import { groupReceive } from './group-receive.ts'
 import { groupSend } from './group-send.ts'
 import { growth } from './growth.ts'
 import { mainJob } from './main-job.ts'
+import { media } from './media.ts'
 import { memory } from './memory.ts'
 import { receive } from './receive.ts'
 import { reconnecting } from './reconnects.ts'
@@ -20,6 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   api,
   growth,
   contention,
+  media,
   memory,
   reconnecting,
   restarting,

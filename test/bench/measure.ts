@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 
 /** Linux gives the CPU time of processes in ticks of 10 ms (`getconf CLK_TCK`, 100 on all of its platforms). */
 const tickMs = 10
@@ -26,6 +26,12 @@ export const rssMb = (pid: number): Promise<number> => statusMb(pid, 'VmRSS')
 
 /** The part of it that comes from no file: node's own code is in a file, which all node processes have in common. */
 export const anonymousMb = (pid: number): Promise<number> => statusMb(pid, 'RssAnon')
+
+/** Begins anew to keep the peak of a process's resident memory (proc(5), `/proc/PID/clear_refs`). */
+export const forgetPeak = (pid: number): Promise<void> => writeFile(`/proc/${pid}/clear_refs`, '5')
+
+/** The peak of the resident memory of a process, in MB. */
+export const peakMb = (pid: number): Promise<number> => statusMb(pid, 'VmHWM')
 
 /** The value below which the given part of the values lies; NaN of none. */
 export const quantile = (values: readonly number[], part: number): number => {

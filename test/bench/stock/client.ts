@@ -2,14 +2,20 @@
  * Bare Baileys in a process of its own: its own Signal repository, `makeCacheableSignalKeyStore` over the key store, and
  * otherwise the defaults. Takes orders over IPC (protocol.ts).
  */
+import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import {
   type BinaryNode,
   DisconnectReason,
+  downloadMediaMessage,
   type GroupMetadata,
   makeCacheableSignalKeyStore,
   makeWASocket,
   type SocketConfig,
   WA_CERT_DETAILS,
+  type WAMessage,
   type WASocket,
 } from '@whiskeysockets/baileys'
 import { memoryStore, sqliteStore, type StockAuth } from './key-store.ts'
@@ -62,6 +68,17 @@ const accountOf = (name: string): Account => {
   return account
 }
 
+/** How long each download took, in ms. */
+const downloads: number[] = []
+const download = async (message: WAMessage): Promise<void> => {
+  const at = performance.now()
+  const target = path.join(setup.folder, `download-${downloads.length}`)
+  await pipeline(await downloadMediaMessage(message, 'stream', {}), createWriteStream(target))
+  await rm(target)
+  downloads.push(performance.now() - at)
+  for (const check of receivers) check()
+}
+
 const listen = (name: string, account: Account, sock: WASocket, ends: PromiseWithResolvers<void>): void => {
   const { ev, ws } = sock
   ev.on('creds.update', (update) => {
@@ -79,6 +96,9 @@ const listen = (name: string, account: Account, sock: WASocket, ends: PromiseWit
     else ends.reject(new Error(`account ${name} was closed: ${error?.message ?? 'no reason given'}`))
   })
   ev.on('messages.upsert', ({ messages }) => {
+    for (const message of messages) {
+      if (message.key.fromMe !== true && message.message?.documentMessage) void download(message)
+    }
     received += messages.filter(
       ({ key, message }) => key.fromMe !== true && message !== null && message !== undefined,
     ).length
@@ -140,6 +160,33 @@ const sendOne = async (account: Account, to: string, messageId: string): Promise
   return performance.now() - at
 }
 
+const sendFile = async (name: string, to: string, file: string): Promise<number> => {
+  const account = accountOf(name)
+  const { sock, acks } = account
+  if (sock === undefined) throw new Error('the account is not open')
+  const at = performance.now()
+  const messageId = `3EB1${String(Date.now()).padStart(18, '0')}`
+  const acked = new Promise<void>((resolve) => {
+    acks.set(messageId, () => resolve())
+  })
+  const content = { document: { url: file }, mimetype: 'application/octet-stream', fileName: 'file.bin' }
+  await sock.sendMessage(to, content, { messageId })
+  await acked
+  acks.delete(messageId)
+  return performance.now() - at
+}
+
+const untilDownloaded = (count: number): Promise<number> =>
+  new Promise((resolve) => {
+    const check = (): void => {
+      if (downloads.length < count) return
+      receivers.delete(check)
+      resolve(downloads[count - 1] ?? Number.NaN)
+    }
+    receivers.add(check)
+    check()
+  })
+
 let sends = 0
 const sendAll = async ({ account: name, to, count, inFlight }: SendOrder): Promise<number[]> => {
   const account = accountOf(name)
@@ -180,6 +227,10 @@ const carryOut = async (order: Order): Promise<unknown> => {
     }
     case 'received':
       return untilReceived(order.count)
+    case 'send-file':
+      return sendFile(order.account, order.to, order.file)
+    case 'downloaded':
+      return untilDownloaded(order.count)
     case 'collect':
       return globalThis.gc?.()
   }

@@ -17,6 +17,10 @@ export type Order =
   | { readonly kind: 'send'; readonly orders: readonly SendOrder[] }
   /** Waits until so many messages have been decoded since the process started, in all accounts; gives the number. */
   | { readonly kind: 'received'; readonly count: number }
+  /** Sends a file of the disk as a document; ends with the server's ack. Gives the ms. */
+  | { readonly kind: 'send-file'; readonly account: string; readonly to: string; readonly file: string }
+  /** Waits until so many documents have been downloaded since the process started; gives the ms of the last. */
+  | { readonly kind: 'downloaded'; readonly count: number }
   /** Runs the garbage collector. */
   | { readonly kind: 'collect' }
 
@@ -40,4 +44,6 @@ export interface ClientSetup {
   readonly noiseRootKey: string
   /** The file of the SQLite key store; null keeps the keys in memory. */
   readonly file: string | null
+  /** For what it downloads. */
+  readonly folder: string
 }

@@ -30,13 +30,18 @@ export interface StockClient {
   send(orders: readonly SendOrder[]): Promise<SendResult>
   /** Waits until so many messages have been decoded since the process started, in all accounts; gives the number. */
   untilReceived(count: number): Promise<number>
+  /** Sends a file as a document; gives the ms until the server's ack. */
+  sendFile(account: string, to: string, file: string): Promise<number>
+  /** Waits until so many documents have been downloaded since the process started; gives the ms of the last. */
+  untilDownloaded(count: number): Promise<number>
   /** Runs the garbage collector; does nothing without `exposeGc`. */
   collect(): Promise<void>
   stop(): Promise<void>
 }
 
-const startProcess = (setup: ClientSetup, exposeGc: boolean): ChildProcess => {
-  const { NODE_OPTIONS: _options, ...env } = process.env
+const startProcess = (setup: ClientSetup, exposeGc: boolean, mediaCa: string | undefined): ChildProcess => {
+  const { NODE_OPTIONS: _options, ...inherited } = process.env
+  const env = { ...inherited, TMPDIR: setup.folder, ...(mediaCa && { NODE_EXTRA_CA_CERTS: mediaCa }) }
   return fork(clientFile, [JSON.stringify(setup)], { env, execArgv: exposeGc ? ['--expose-gc'] : [] })
 }
 
@@ -50,8 +55,10 @@ export const startStock = async (
       url: world.environment['WHATSAPP_URL'] ?? '',
       noiseRootKey: world.environment['WHATSAPP_NOISE_ROOT_KEY'] ?? '',
       file: keys === 'sqlite' ? path.join(folder, 'auth.db') : null,
+      folder,
     },
     exposeGc,
+    world.environment['WHATSAPP_MEDIA_CA'],
   )
   const ended = once(child, 'exit')
   const calls = new Map<number, PromiseWithResolvers<unknown>>()
@@ -121,6 +128,8 @@ export const startStock = async (
     },
     send: (orders) => order({ kind: 'send', orders }) as Promise<SendResult>,
     untilReceived: (count) => order({ kind: 'received', count }) as Promise<number>,
+    sendFile: (account, to, file) => order({ kind: 'send-file', account, to, file }) as Promise<number>,
+    untilDownloaded: (count) => order({ kind: 'downloaded', count }) as Promise<number>,
     async collect() {
       await order({ kind: 'collect' })
     },
