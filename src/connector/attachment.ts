@@ -23,9 +23,16 @@ const refusalOf = (error: unknown, id: string): Refusal => {
   return { kind: 'not_sent', detail: `file ${id} could not be uploaded: ${why}` }
 }
 
+interface AttachOptions {
+  readonly media: MediaStore
+  readonly upload: Upload
+  /** Has a file fetched that came with a message, and is fetched by nobody yet. */
+  readonly askFor: (id: string) => Promise<unknown>
+}
+
 /** Has the file of a body at WhatsApp before its message is made; null when it has none. */
 export const createAttach =
-  ({ media, upload }: { readonly media: MediaStore; readonly upload: Upload }) =>
+  ({ media, upload, askFor }: AttachOptions) =>
   async (body: MessageBody): Promise<{ readonly attachment: Attachment | null } | Refusal> => {
     const kind = remoteKindOf(body.type)
     if (kind === undefined || !('media' in body)) return { attachment: null }
@@ -36,6 +43,8 @@ export const createAttach =
       return impossible('media_missing', `file ${id} ${how}`)
     }
     if (file.state === 'waiting') {
+      // Now somebody needs it, who would wait for ever.
+      if (file.dueAt === null) await askFor(id)
       return { kind: 'not_sent', detail: `file ${id} has not come from WhatsApp yet` }
     }
     try {

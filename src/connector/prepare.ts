@@ -11,6 +11,8 @@ export interface PrepareOptions {
   readonly store: Pick<Store, 'messages' | 'addresses' | 'media'>
   readonly socket: Pick<WhatsAppSocket, 'prepare'>
   readonly upload: Upload
+  /** Has a file fetched that a message needs. */
+  readonly askFor: (id: string) => Promise<unknown>
 }
 
 const nothing = new Uint8Array()
@@ -18,9 +20,9 @@ const nothing = new Uint8Array()
 const targetOf = (body: MessageBody): string | undefined => ('messageId' in body ? body.messageId : undefined)
 
 /** Looks up what the body of a message names, and has its bytes made. */
-export const createPrepare = ({ store, socket, upload }: PrepareOptions) => {
+export const createPrepare = ({ store, socket, upload, askFor }: PrepareOptions) => {
   const { messages, addresses, media } = store
-  const attach = createAttach({ media, upload })
+  const attach = createAttach({ media, upload, askFor })
 
   const referred = async (id: string | undefined): Promise<ReferredMessage | null> => {
     const message = id === undefined ? undefined : await messages.get(id)

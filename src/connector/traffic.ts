@@ -50,13 +50,17 @@ export interface Traffic {
 }
 
 export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): Traffic => {
-  const { store, deviceId, lease, socket, clock, log } = common
+  const { store, deviceId, lease, socket, clock, origin, log } = common
   const { blobs, uploads: turns } = media
   const upload = createUploads({ media: store.media, blobs, socket, deviceId, lease, clock, turns })
+  const askFor = async (id: string): Promise<void> => {
+    await store.media.fetch(id, false, origin(), clock.now())
+    fetcher.poke()
+  }
   const outbox = startOutboxSender({
     ...common,
     outbox: store.outbox,
-    prepare: createPrepare({ store, socket, upload }),
+    prepare: createPrepare({ store, socket, upload, askFor }),
     ownAddress,
   })
   const operations = startOperations(common)

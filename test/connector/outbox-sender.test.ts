@@ -43,7 +43,7 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
       lease,
       isHeld,
       socket: scripted.socket,
-      prepare: createPrepare({ store, socket: scripted.socket, upload }),
+      prepare: createPrepare({ store, socket: scripted.socket, upload, askFor: upload }),
       ownAddress,
       clock,
       random: noLuck,

@@ -8,7 +8,7 @@ import { createAttach } from '../../src/connector/attachment.ts'
 import { createUploads, uploadKeptMs } from '../../src/connector/uploads.ts'
 import { BlobMissingError } from '../../src/media/blobs.ts'
 import { MediaError } from '../../src/whatsapp/socket.ts'
-import { deviceId, nobody, origin } from '../store/conformance/fixtures.ts'
+import { deviceId, incoming, nobody, origin } from '../store/conformance/fixtures.ts'
 import { info, remoteOf, useBlobs } from './media.ts'
 import { createSocket } from './scripted-whatsapp.ts'
 import { claimLease, openMemory, settled, TestClock, until } from './world.ts'
@@ -23,7 +23,8 @@ const createWorld = async ({ turns = 4, stale = false } = {}) => {
   const { socket, uploads } = createSocket({ listener: {} as never, lease, mayWrite: () => true })
   const { media } = store
   const upload = createUploads({ media, blobs, socket, deviceId, lease, clock, turns: createTurns(turns) })
-  const attach = createAttach({ media, upload })
+  const asked: string[] = []
+  const attach = createAttach({ media, upload, askFor: async (id) => asked.push(id) })
   const add = async (id: string, bytes: Buffer = randomBytes(10)) => {
     const sha256 = await put(bytes)
     return media.add(
@@ -32,7 +33,7 @@ const createWorld = async ({ turns = 4, stale = false } = {}) => {
       clock.now(),
     )
   }
-  return { store, clock, blobs, uploads, upload, attach, add }
+  return { store, clock, lease, asked, uploads, upload, attach, add }
 }
 
 const image = (uploadId: string, more: object = {}): MessageBody => ({
@@ -132,13 +133,12 @@ describe('the file of a message', () => {
   })
 
   it('that is not here any more makes the message impossible', async () => {
-    const { attach, add, store, blobs } = await createWorld()
+    const { attach, add, store } = await createWorld()
     await add('med_1')
     await store.media.remove('med_1', origin, 1)
     for (const id of ['med_1', 'med_2']) {
       expect(await attach(image(id))).toMatchObject({ kind: 'impossible', code: 'media_missing' })
     }
-    expect(blobs).toBeDefined()
   })
 
   it.each([
@@ -161,6 +161,28 @@ describe('the file of a message', () => {
     await until(() => uploads.length === 1)
     uploads[0]?.reject(error)
     expect(await work).toMatchObject(expected)
+  })
+
+  it('that has not come from WhatsApp yet is waited for, and asked for when nobody has', async () => {
+    const { attach, asked, store, lease, clock } = await createWorld()
+    for (const [at, dueAt] of [null, clock.now()].entries()) {
+      const promotion = incoming(`IN${at}`, { type: 'image', whatsappId: `WA${at}` })
+      if (promotion.kind !== 'message') throw new Error('no message')
+      const file = { ...remoteOf(Buffer.from('1')), ...info }
+      await store.inbound.promote(
+        lease,
+        {
+          deviceId,
+          stanzaKey: `s${at}`,
+          promotion: { ...promotion, file },
+          file: { id: `med_${at}`, dueAt },
+        },
+        origin,
+        clock.now(),
+      )
+      expect(await attach(image(`med_${at}`))).toMatchObject({ kind: 'not_sent' })
+    }
+    expect(asked).toEqual(['med_0'])
   })
 
   it('is no matter of the message when the lease is gone', async () => {
