@@ -3,6 +3,7 @@ import { UsageError, type Config } from '../config.ts'
 import { startConnector } from '../connector/connector.ts'
 import type { Limits } from '../domain/connection.ts'
 import { assert } from '../domain/errors.ts'
+import { createCheckRoom } from '../media/room.ts'
 import { renderQr } from '../qr/render.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
@@ -99,7 +100,12 @@ export const startConnectorService = async (
         random: Math.random,
         limits: limitsOf(config),
         loginsMax: config.whatsapp.loginsMax,
-        media: { ...config.media, blobs, bytesMax: downloadBytesMax },
+        media: {
+          ...config.media,
+          blobs,
+          bytesMax: downloadBytesMax,
+          checkRoom: createCheckRoom(config.dataDir, config.diskReserveBytes),
+        },
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
         isDead: (other) => deaths.isDead(other),

@@ -35,7 +35,9 @@ export interface ConnectorOptions {
   readonly log: Log
 }
 
-export interface ConnectorMedia extends MediaLimits, Pick<MediaDeps, 'blobs' | 'autoFetch' | 'bytesMax'> {}
+export interface ConnectorMedia
+  extends MediaLimits,
+    Pick<MediaDeps, 'blobs' | 'autoFetch' | 'bytesMax' | 'checkRoom'> {}
 
 export interface Connector {
   /** Closes all sockets without logging out and gives the leases back, in bounded time. */
@@ -59,7 +61,7 @@ const downloadsMax = 4
 export const startConnector = (options: ConnectorOptions): Connector => {
   const { owner, store, whatsapp, clock, random, limits, loginsMax, leaseTtlMs, renderQr, isDead, log } =
     options
-  const { blobs, autoFetch, bytesMax, retentionMs, quotaBytes } = options.media
+  const { blobs, autoFetch, bytesMax, checkRoom, retentionMs, quotaBytes } = options.media
   const actor: Actor = { kind: 'connector', id: owner }
   const step = createStep(limits, random)
   const logins = createTurns(loginsMax)
@@ -67,6 +69,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     blobs,
     autoFetch,
     bytesMax,
+    checkRoom,
     uploads: createTurns(uploadsMax),
     downloads: createTurns(downloadsMax),
   }

@@ -7,6 +7,7 @@ import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { afterFailedFetch, type AfterFetch, type FetchFailure } from '../domain/media-fetch.ts'
 import type { Media, RemoteFile } from '../domain/media.ts'
 import type { BlobStore } from '../media/blobs.ts'
+import type { CheckRoom } from '../media/room.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
@@ -27,6 +28,7 @@ export interface MediaFetcherOptions {
   readonly origin: () => Origin
   /** Shared by all devices: how many files come at a time. */
   readonly turns: Turns
+  readonly checkRoom: CheckRoom
   /** The longest that a file may be. */
   readonly bytesMax: number
   readonly onLost: () => void
@@ -79,6 +81,7 @@ export const startMediaFetcher = (options: MediaFetcherOptions): MediaFetcher =>
     random,
     origin,
     turns,
+    checkRoom,
     bytesMax,
     onLost,
     log,
@@ -89,7 +92,10 @@ export const startMediaFetcher = (options: MediaFetcherOptions): MediaFetcher =>
   const bring = async (remote: RemoteFile): Promise<AfterFetch> => {
     const target = path.join(blobs.spool, newId('fetch', clock.now()))
     try {
-      const { bytes, sha256 } = await inTurn(turns, () => socket.download(remote, target, bytesMax))
+      const { bytes, sha256 } = await inTurn(turns, async () => {
+        await checkRoom(remote.bytes)
+        return socket.download(remote, target, bytesMax)
+      })
       await blobs.put(target, sha256)
       return { state: 'stored', sha256, bytes }
     } finally {

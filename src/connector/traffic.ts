@@ -3,6 +3,7 @@ import type { Random } from '../domain/backoff.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { AutoFetch } from '../domain/media-fetch.ts'
 import type { BlobStore } from '../media/blobs.ts'
+import type { CheckRoom } from '../media/room.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Turns } from '../runtime/turns.ts'
@@ -22,6 +23,8 @@ export interface MediaDeps {
   readonly autoFetch: AutoFetch
   /** The longest that a file that comes may be. */
   readonly bytesMax: number
+  /** Of the disk that files are made on, whether they come or go. */
+  readonly checkRoom: CheckRoom
 }
 
 export interface TrafficOptions {
@@ -51,8 +54,17 @@ export interface Traffic {
 
 export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): Traffic => {
   const { store, deviceId, lease, socket, clock, origin, log } = common
-  const { blobs, uploads: turns } = media
-  const upload = createUploads({ media: store.media, blobs, socket, deviceId, lease, clock, turns })
+  const { blobs, checkRoom, bytesMax, uploads: turns } = media
+  const upload = createUploads({
+    media: store.media,
+    blobs,
+    socket,
+    deviceId,
+    lease,
+    clock,
+    turns,
+    checkRoom,
+  })
   const askFor = async (id: string): Promise<void> => {
     await store.media.fetch(id, false, origin(), clock.now())
     fetcher.poke()
@@ -64,7 +76,7 @@ export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): 
     ownAddress,
   })
   const operations = startOperations(common)
-  const fetcher = startMediaFetcher({ ...common, blobs, turns: media.downloads, bytesMax: media.bytesMax })
+  const fetcher = startMediaFetcher({ ...common, blobs, checkRoom, turns: media.downloads, bytesMax })
   store.media
     .forgetUploads(deviceId, clock.now() - uploadKeptMs)
     .catch((error: unknown) => log.warn({ device: deviceId, err: error }, 'old uploads were not forgotten'))

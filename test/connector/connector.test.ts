@@ -45,6 +45,7 @@ const startOne = (
       blobs: memoryBlobs(''),
       autoFetch: everything,
       bytesMax: 1_000,
+      checkRoom: async () => undefined,
       retentionMs: null,
       quotaBytes: null,
     },

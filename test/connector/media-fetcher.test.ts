@@ -5,16 +5,24 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { MessageBody } from '../../src/domain/body.ts'
 import { start } from '../../src/domain/device.ts'
 import type { Media } from '../../src/domain/media.ts'
+import { createCheckRoom, type CheckRoom } from '../../src/media/room.ts'
 import { createTurns } from '../../src/runtime/turns.ts'
 import { startMediaFetcher } from '../../src/connector/media-fetcher.ts'
 import { MediaError, type MediaErrorCode } from '../../src/whatsapp/socket.ts'
 import { noLuck } from '../domain/fixtures.ts'
 import { alice, deviceId, group, incoming, origin } from '../store/conformance/fixtures.ts'
+import { newFolder } from '../media/folder.ts'
 import { info, remoteOf, useBlobs } from './media.ts'
 import { createSocket } from './scripted-whatsapp.ts'
 import { claimLease, keepLog, openMemory, TestClock, until } from './world.ts'
 
-const createWorld = async ({ downloads = 4 } = {}) => {
+const createWorld = async ({
+  downloads = 4,
+  checkRoom = async () => undefined,
+}: {
+  downloads?: number
+  checkRoom?: CheckRoom
+} = {}) => {
   const store = await openMemory()
   const clock = new TestClock()
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
@@ -35,6 +43,7 @@ const createWorld = async ({ downloads = 4 } = {}) => {
       random: noLuck,
       origin: () => origin,
       turns: createTurns(downloads),
+      checkRoom,
       bytesMax: 1_000_000,
       onLost: () => lost.push('lost'),
       log,
@@ -204,5 +213,20 @@ describe('a file that came with a message', () => {
     world.scripted.downloads[0]?.resolve({ bytes: 10, sha256: 'ab'.repeat(32) })
     await until(async () => (await world.fileOf('IN1'))?.attempts === 1)
     expect(await world.fileOf('IN1')).toMatchObject({ state: 'waiting', error: { code: 'media_not_kept' } })
+  })
+
+  it('is not begun while the disk has only left what is kept for other things', async () => {
+    const full = createCheckRoom(newFolder(), Number.MAX_SAFE_INTEGER)
+    const world = await createWorld({ checkRoom: full })
+    await world.receive('IN1', randomBytes(10))
+    world.run()
+    await until(async () => (await world.fileOf('IN1'))?.attempts === 1)
+    const file = await world.fileOf('IN1')
+    expect(file).toMatchObject({ state: 'waiting', error: { code: 'media_not_kept' } })
+    expect(file?.error?.detail).toMatch(
+      /^the disk has \d+ MiB left, of which \d+ are kept, and the file has 10 bytes$/,
+    )
+    expect(world.scripted.downloads).toEqual([])
+    await expect(createCheckRoom(newFolder(), 0)(10)).resolves.toBeUndefined()
   })
 })

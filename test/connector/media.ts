@@ -20,6 +20,7 @@ export const mediaDeps = (more: Partial<MediaDeps> = {}): MediaDeps => ({
   downloads: createTurns(4),
   autoFetch: everything,
   bytesMax: 1_000_000,
+  checkRoom: async () => undefined,
   ...more,
 })
 

@@ -22,7 +22,16 @@ const createWorld = async ({ turns = 4, stale = false } = {}) => {
   const { blobs, put } = await useBlobs()
   const { socket, uploads } = createSocket({ listener: {} as never, lease, mayWrite: () => true })
   const { media } = store
-  const upload = createUploads({ media, blobs, socket, deviceId, lease, clock, turns: createTurns(turns) })
+  const upload = createUploads({
+    media,
+    blobs,
+    socket,
+    deviceId,
+    lease,
+    clock,
+    turns: createTurns(turns),
+    checkRoom: async () => undefined,
+  })
   const asked: string[] = []
   const attach = createAttach({ media, upload, askFor: async (id) => asked.push(id) })
   const add = async (id: string, bytes: Buffer = randomBytes(10)) => {

@@ -117,6 +117,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
           blobs: memoryBlobs(''),
           autoFetch: { kinds: new Set(), bytesMax: 0 },
           bytesMax: 1_000,
+          checkRoom: async () => undefined,
           retentionMs: null,
           quotaBytes: null,
         },
