@@ -34,6 +34,7 @@ export const createCommandOf =
       case 'group_leave':
       case 'group_info':
       case 'group_list':
+      case 'numbers_check':
         return input
     }
   }

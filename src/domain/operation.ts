@@ -15,8 +15,20 @@ export type OperationInput =
   | { readonly kind: 'group_leave'; readonly group: string }
   | { readonly kind: 'group_info'; readonly group: string }
   | { readonly kind: 'group_list' }
+  /** Digits. */
+  | { readonly kind: 'numbers_check'; readonly numbers: readonly string[] }
 
 export type OperationKind = OperationInput['kind']
+
+/** So many phone numbers are asked for at once. */
+export const checkedNumbersMax = 100
+
+export interface CheckedNumber {
+  /** Digits, as they were asked for. */
+  readonly number: string
+  /** How WhatsApp writes it; null when it is not there. */
+  readonly jid: string | null
+}
 
 /** What an operation has come to, by its kind. */
 export interface OperationResults {
@@ -28,6 +40,7 @@ export interface OperationResults {
   readonly group_leave: null
   readonly group_info: { readonly group: GroupInfo }
   readonly group_list: { readonly groups: readonly GroupSummary[] }
+  readonly numbers_check: { readonly numbers: readonly CheckedNumber[] }
 }
 
 export type OperationResult = OperationResults[OperationKind]
@@ -99,6 +112,7 @@ export const operationRules: Readonly<Record<OperationKind, Rules>> = {
   group_leave: command,
   group_info: question,
   group_list: question,
+  numbers_check: question,
 }
 
 /** So many operations of a device may be open at once. */
@@ -127,6 +141,7 @@ export const subjectOf = (input: OperationInput): string | null => {
     case 'group_create':
     case 'group_info':
     case 'group_list':
+    case 'numbers_check':
       return null
   }
 }

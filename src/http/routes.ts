@@ -7,6 +7,7 @@ import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { markRoutes } from './routes/marks.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { numberRoutes } from './routes/numbers.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...exportRoutes,
   ...markRoutes,
   ...groupRoutes,
+  ...numberRoutes,
   ...operationRoutes,
   ...healthRoutes,
 ]

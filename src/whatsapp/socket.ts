@@ -126,7 +126,7 @@ export type Command =
   | { readonly kind: 'star'; readonly message: MessageName; readonly starred: boolean }
   | { readonly kind: 'delete_for_me'; readonly message: MessageName }
   | { readonly kind: 'mark_read'; readonly messages: readonly MessageName[]; readonly played: boolean }
-  | Extract<OperationInput, { kind: 'typing' | `group_${string}` }>
+  | Extract<OperationInput, { kind: 'typing' | `group_${string}` | 'numbers_check' }>
 
 /** One WebSocket attempt with WhatsApp. */
 export interface WhatsAppSocket {

@@ -24,6 +24,7 @@ const inputs: Readonly<Record<OperationKind, OperationInput>> = {
   group_leave: { kind: 'group_leave', group: '1@g.us' },
   group_info: { kind: 'group_info', group: '1@g.us' },
   group_list: { kind: 'group_list' },
+  numbers_check: { kind: 'numbers_check', numbers: ['4915123456789'] },
 }
 const kinds = Object.keys(inputs) as OperationKind[]
 const operation = (kind: OperationKind, attempts = 1, ageMs = second) => ({
@@ -64,6 +65,7 @@ describe('after an attempt', () => {
     ['group_leave', 'queued'],
     ['group_info', 'queued'],
     ['group_list', 'queued'],
+    ['numbers_check', 'queued'],
     ['typing', 'failed'],
     ['group_create', 'unknown'],
   ])('%s whose fate is unknown is %s', (kind, state) => {
@@ -115,7 +117,7 @@ it('operations on one message have one subject, those that hurt nobody have none
   expect(subjectOf(inputs.star)).not.toBe(subjectOf({ ...inputs.star, messageId: 'm2' } as OperationInput))
   expect(subjectOf(inputs.group_leave)).toBe('group/1@g.us')
   expect(subjectOf(inputs.typing)).toBe('typing/1@s.whatsapp.net')
-  for (const kind of ['mark_read', 'group_create', 'group_info', 'group_list'] as const) {
+  for (const kind of ['mark_read', 'group_create', 'group_info', 'group_list', 'numbers_check'] as const) {
     expect(subjectOf(inputs[kind])).toBeNull()
   }
 })

@@ -181,3 +181,16 @@ test('what was accepted while the device was away is done when it is back', asyn
   expect(operation).toMatchObject({ kind: 'star', error: null })
   expect(await message(id)).toMatchObject({ starred: true })
 })
+
+test('numbers are told apart by whether WhatsApp knows them, as they were asked for', async () => {
+  const numbers = [`+${ana.slice(0, 4)} ${ana.slice(4)}`, '+1 999 000 1234', ben]
+  const { status, body } = await world.api('POST', '/api/devices/dev/numbers/check', { numbers })
+  expect(status).toBe(200)
+  expect(body['numbers']).toEqual([
+    { number: ana, onWhatsApp: true, jid: jidOf(ana) },
+    { number: '19990001234', onWhatsApp: false, jid: null },
+    { number: ben, onWhatsApp: true, jid: jidOf(ben) },
+  ])
+  const many = Array.from({ length: 101 }, (_, at) => `1555${String(at).padStart(7, '0')}`)
+  expect((await world.api('POST', '/api/devices/dev/numbers/check', { numbers: many })).status).toBe(422)
+})

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { type Operation, operationStates } from '../../domain/operation.ts'
 import { deviceIdSchema } from './device.ts'
 import { groupCreatedSchema, groupSchema, groupsSchema, toGroup, toGroupCreated, toGroups } from './group.ts'
+import { checkedNumbersSchema, toCheckedNumbers } from './numbers.ts'
 import { iso, isoSchema } from './time.ts'
 
 export const operationSchema = z
@@ -17,7 +18,7 @@ export const operationSchema = z
       .record(z.string(), z.unknown())
       .openapi({ description: 'What was asked for', example: { messageId: 'msg_01jdb2v9', starred: true } }),
     result: z
-      .union([groupCreatedSchema, z.strictObject({ group: groupSchema }), groupsSchema])
+      .union([groupCreatedSchema, z.strictObject({ group: groupSchema }), groupsSchema, checkedNumbersSchema])
       .nullable()
       .openapi({ description: 'What it came to; null where there is nothing to tell' }),
     error: z
@@ -33,6 +34,7 @@ export const operationSchema = z
 const toResult = ({ result }: Operation): z.output<typeof operationSchema>['result'] => {
   if (result === null) return null
   if ('groups' in result) return toGroups(result.groups)
+  if ('numbers' in result) return toCheckedNumbers(result.numbers)
   return 'invited' in result ? toGroupCreated(result) : { group: toGroup(result.group) }
 }
 

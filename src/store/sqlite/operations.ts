@@ -200,6 +200,7 @@ export const createOperations = (
       case 'group_leave':
       case 'group_info':
       case 'group_list':
+      case 'numbers_check':
     }
   }
 

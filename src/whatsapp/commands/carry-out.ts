@@ -3,6 +3,7 @@ import type { Command } from '../socket.ts'
 import { deleteForMe, star } from './app-state.ts'
 import { type CommandContext, outcomeOfError } from './ask.ts'
 import { createGroup, describeGroup, leaveGroup, listGroups } from './groups.ts'
+import { checkNumbers } from './numbers.ts'
 import { markRead, showTyping } from './presence.ts'
 
 const run = async (context: CommandContext, command: Command): Promise<OperationResult> => {
@@ -28,6 +29,8 @@ const run = async (context: CommandContext, command: Command): Promise<Operation
       return describeGroup(context, command)
     case 'group_list':
       return listGroups(context)
+    case 'numbers_check':
+      return checkNumbers(context, command)
   }
 }
 

@@ -32,6 +32,7 @@ const failed: AfterOperation = { state: 'failed', error: { code: 'refused_403', 
 
 const groups = `${id}/groups`
 const chat = `${id}/chats/1234567890`
+const checked = `${id}/numbers/check`
 const later = { prefer: 'respond-async' }
 const request =
   (method: string, path: string, headers: Record<string, string> = {}) =>
@@ -120,6 +121,11 @@ const ofDevice: readonly Kind[] = [
     outcome: done,
   },
   {
+    operation: 'checkNumbers',
+    ask: (api, headers) => api.post(checked, { numbers: ['+49 151 23456789'] }, headers),
+    outcome: { state: 'done', result: { numbers: [{ number: '4915123456789', jid: null }] } },
+  },
+  {
     operation: 'showTyping',
     ask: (api, headers) => api.post(`${chat}/typing`, { state: 'composing' }, headers),
     outcome: done,
@@ -189,6 +195,7 @@ const ofMessage = (
 const withBody: readonly Case[] = [
   ...bodyCases('createGroup', groups, { subject: 'x' }),
   ...bodyCases('markChatRead', `${chat}/read`, { messageIds: [] }),
+  ...bodyCases('checkNumbers', checked, { numbers: ['x'] }),
   ...bodyCases('showTyping', `${chat}/typing`, {}),
   ...bodyCases('markMessageRead', '/api/messages/x/read', { played: 'x' }).filter(
     ({ status }) => status === 413 || status === 415,

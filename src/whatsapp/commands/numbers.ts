@@ -1,0 +1,53 @@
+import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from '@whiskeysockets/baileys'
+import { normalizeJid, parseJid } from '../../domain/jid.ts'
+import type { CheckedNumber } from '../../domain/operation.ts'
+import { ask, type CommandContext } from './ask.ts'
+
+const question = (numbers: readonly string[], sid: string): BinaryNode => ({
+  tag: 'iq',
+  attrs: { to: '@s.whatsapp.net', type: 'get', xmlns: 'usync' },
+  content: [
+    {
+      tag: 'usync',
+      attrs: { sid, mode: 'query', last: 'true', index: '0', context: 'interactive' },
+      content: [
+        { tag: 'query', attrs: {}, content: [{ tag: 'contact', attrs: {} }] },
+        {
+          tag: 'list',
+          attrs: {},
+          content: numbers.map((number) => ({
+            tag: 'user',
+            attrs: {},
+            content: [{ tag: 'contact', attrs: {}, content: Buffer.from(`+${number}`) }],
+          })),
+        },
+      ],
+    },
+  ],
+})
+
+/** The number that an answer is about: as it was asked for, which may be written otherwise than the JID that it has. */
+const askedOf = (user: BinaryNode, contact: BinaryNode): string => {
+  const { content } = contact
+  const text = content instanceof Uint8Array ? Buffer.from(content).toString() : content
+  return typeof text === 'string' ? text.replace(/\D/g, '') : (parseJid(user.attrs['jid'] ?? '')?.user ?? '')
+}
+
+/**
+ * Which numbers are on WhatsApp, and under which address. Not by Baileys' `onWhatsApp`: it leaves out what was asked for, so
+ * that a number which WhatsApp writes otherwise could not be told from one that is not there.
+ */
+export const checkNumbers = async (
+  context: CommandContext,
+  { numbers }: { readonly numbers: readonly string[] },
+): Promise<{ readonly numbers: readonly CheckedNumber[] }> => {
+  const answer = await ask(context, question(numbers, context.sock.generateMessageTag()))
+  const list = getBinaryNodeChild(getBinaryNodeChild(answer, 'usync'), 'list')
+  const found = new Map<string, string>()
+  for (const user of getBinaryNodeChildren(list, 'user')) {
+    const contact = getBinaryNodeChild(user, 'contact')
+    const jid = normalizeJid(user.attrs['jid'])
+    if (contact?.attrs['type'] === 'in' && jid !== undefined) found.set(askedOf(user, contact), jid)
+  }
+  return { numbers: numbers.map((number) => ({ number, jid: found.get(number) ?? null })) }
+}
