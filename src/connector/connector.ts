@@ -13,6 +13,7 @@ import { startLoop } from '../runtime/loop.ts'
 import { createTurns } from '../runtime/turns.ts'
 import type { Store } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
+import { startGiveUp } from './give-up.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { startLeaseKeeper } from './lease-keeper.ts'
 import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
@@ -241,16 +242,14 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     },
     onError: (error) => log.error({ err: error }, 'event feed failed'),
   })
-  const sweeper = startMediaSweeper({
-    media: store.media,
-    blobs,
-    retentionMs,
-    quotaBytes,
+  const sweep = {
     clock,
     lease: () => seat,
     origin: () => ({ actor, requestId: newId('tick', clock.now()) }),
     log,
-  })
+  }
+  const sweeper = startMediaSweeper({ media: store.media, blobs, retentionMs, quotaBytes, ...sweep })
+  const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
   const unsubscribe = store.onChange(() => {
     dirty = true
     feed.poke()
@@ -260,7 +259,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     async stop() {
       stopped = true
       unsubscribe()
-      await Promise.all([feed.stop(), loop.stop(), sweeper.stop()])
+      await Promise.all([feed.stop(), loop.stop(), sweeper.stop(), givingUp.stop()])
       const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
       await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
         log.warn({ err: error }, 'connections were cut')

@@ -73,6 +73,10 @@ export const createSocketListener = (options: SocketListenerOptions): SocketList
         log.error({ device: deviceId, err: error }, 'a mark on a message was not stored'),
       )
     },
+    onMemberReceipts: async (receipts, others) => {
+      const input = { deviceId, ...receipts, others }
+      await underLease(store.receipts.recordOfMembers(lease, input, origin(), clock.now()))
+    },
     onDeaf: () => tell({ kind: 'deaf' }),
     onStoreFailed: options.onStoreFailed,
     onLeaseLost: options.onLeaseLost,

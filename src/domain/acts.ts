@@ -61,12 +61,16 @@ export interface Vote extends Personal {
 
 const secondMs = 1_000
 
+const isDeletion = ({ body }: Act): number => (body.type === 'delete' ? 1 : 0)
+
 /**
- * Which of two acts was done first: by WhatsApp's time, and within one of its seconds by the clock of who did it. Never
- * 0 for two acts: with nothing else to tell them apart their ids do.
+ * Which of two acts was done first: by WhatsApp's time, and within one of its seconds by the clock of who did it. Nobody
+ * can do anything to what is deleted, and deletions tell no clock: they come last in their second. Never 0 for two acts:
+ * with nothing else to tell them apart their ids do.
  */
 export const compareActs = (a: Act, b: Act): number =>
   Math.floor(a.at / secondMs) - Math.floor(b.at / secondMs) ||
+  isDeletion(a) - isDeletion(b) ||
   (a.clockAt ?? a.at) - (b.clockAt ?? b.at) ||
   (a.whatsappId < b.whatsappId ? -1 : 1)
 
@@ -166,3 +170,15 @@ export const onePerPerson = <T extends Personal>(all: readonly T[]): readonly T[
   }
   return kept
 }
+
+export interface PollResult {
+  readonly option: string
+  readonly voters: readonly Party[]
+}
+
+/** Who has chosen what. */
+export const pollResults = (options: readonly string[], votes: readonly Vote[]): readonly PollResult[] =>
+  options.map((option) => ({
+    option,
+    voters: votes.filter((vote) => vote.options.includes(option)).map(({ by }) => by),
+  }))

@@ -154,6 +154,30 @@ export type GivenBody = Given<MessageBody>
 /** One with a file. */
 export type GivenFileBody = Extract<GivenBody, { readonly media: GivenMedia }>
 
+const isType: Readonly<Record<BodyType, true>> = {
+  text: true,
+  image: true,
+  video: true,
+  gif: true,
+  round_video: true,
+  audio: true,
+  voice: true,
+  document: true,
+  sticker: true,
+  location: true,
+  live_location: true,
+  contacts: true,
+  poll: true,
+  event: true,
+  group_invite: true,
+  reaction: true,
+  edit: true,
+  delete: true,
+  pin: true,
+  vote: true,
+}
+export const bodyTypes = Object.keys(isType) as readonly BodyType[]
+
 export const isAct = (type: string): type is BodyAct['type'] =>
   type === 'reaction' || type === 'edit' || type === 'delete' || type === 'pin' || type === 'vote'
 

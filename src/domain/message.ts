@@ -1,4 +1,4 @@
-import type { BodyType, MessageBody } from './body.ts'
+import { bodyTypes, type BodyType, type MessageBody } from './body.ts'
 import type { Party } from './jid.ts'
 
 export type Direction = 'inbound' | 'outbound'
@@ -19,8 +19,19 @@ export const messageStatuses: readonly MessageStatus[] = [
   'failed',
 ]
 
+/** A status as it is shown: what cannot be decrypted and was asked for again is `pending`. */
+export type ShownStatus = MessageStatus | 'pending'
+export const shownStatuses: readonly ShownStatus[] = [...messageStatuses, 'pending']
+
+/** The code of a message that cannot be decrypted, while it may still come. */
+export const awaitingRetry = 'awaiting_retry'
+/** A message that was asked for again and has not come by then counts as lost; if it comes after all, it is taken. */
+export const retryWaitMaxMs = 24 * 60 * 60 * 1000
+
 /** What a message is. `unknown` is a kind that this version cannot name; its content is kept all the same. */
 export type MessageType = BodyType | 'undecryptable' | 'unknown'
+
+export const messageTypes: readonly MessageType[] = [...bodyTypes, 'undecryptable', 'unknown']
 
 /** What can be done to what a message says. */
 export type MessageChangeKind = 'edit' | 'delete'
@@ -78,6 +89,19 @@ export interface Message {
   readonly deletedForMeAt: number | null
   readonly pinnedUntil: number | null
 }
+
+/** Can it not be read yet? Until then it is kept as far as its own status has come. */
+export const isPending = ({ type, status }: Pick<Message, 'type' | 'status'>): boolean =>
+  type === 'undecryptable' && status !== 'failed'
+
+export const shownStatusOf = (message: Pick<Message, 'type' | 'status'>): ShownStatus =>
+  isPending(message) ? 'pending' : message.status
+
+/** The error of a message that was asked for again in vain. */
+export const neverCame = (before: MessageFailure | null): MessageFailure => ({
+  code: 'undecryptable',
+  detail: `it was asked for again and has not come within 24 hours${before === null ? '' : `: ${before.detail}`}`,
+})
 
 /** What a message refers to by WhatsApp's id. */
 export interface Reference {

@@ -6,6 +6,7 @@ import { forwardRoutes } from './routes/forward.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { healthRoutes } from './routes/health.ts'
 import { markRoutes } from './routes/marks.ts'
+import { messageDetailRoutes } from './routes/message-detail.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { numberRoutes } from './routes/numbers.ts'
 import { operationRoutes } from './routes/operations.ts'
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...pairingRoutes,
   ...messageRoutes,
+  ...messageDetailRoutes,
   ...forwardRoutes,
   ...fileRoutes,
   ...searchRoutes,

@@ -60,7 +60,10 @@ export interface AuthStore {
 
 /** What becomes of a journaled stanza, or of a stanza that could not be decrypted. */
 export type Promotion =
-  /** A message to store; one that is there already is left alone, but for a failed one, which gets its content. */
+  /**
+   * A message to store; one that is there already is left alone, but for one that could not be decrypted: it gets its
+   * content, or its last word. One with the error `awaiting_retry` was asked for again.
+   */
   | {
       readonly kind: 'message'
       readonly message: NewMessage & { readonly error: { code: string; detail: string } | null }
@@ -99,6 +102,16 @@ export interface InboundStore {
     origin: Origin,
     now: number,
   ): Promise<{ readonly stored: Message | null }>
+  /**
+   * Gives up what could not be decrypted, was asked for again, and was first seen before `before`, of all devices: it
+   * becomes `failed`. Takes the lease of the connector's seat. Resolves with how many there were, `limit` at most.
+   */
+  giveUp(
+    seat: Lease,
+    input: { readonly before: number; readonly limit: number },
+    origin: Origin,
+    now: number,
+  ): Promise<number>
   /** Drops promoted journal rows older than `before`; the server redelivers nothing so old. */
   prune(deviceId: string, before: number): Promise<number>
 }

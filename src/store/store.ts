@@ -16,6 +16,7 @@ import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { ActStore } from './act-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
+import type { ReceiptStore } from './receipt-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
 import type {
@@ -23,8 +24,9 @@ import type {
   Message,
   MessageFailure,
   MessageMark,
-  MessageStatus,
+  MessageType,
   ReceiptStatus,
+  ShownStatus,
 } from '../domain/message.ts'
 import type { AfterAttempt } from '../domain/outbox.ts'
 import type { OperationStore } from './operation-store.ts'
@@ -101,7 +103,10 @@ export interface MessageFilter {
   /** Matches either address of the chat. */
   readonly chat?: string
   readonly direction?: Direction
-  readonly status?: MessageStatus
+  readonly status?: ShownStatus
+  readonly type?: MessageType
+  /** Acts on messages (reactions, edits…) too, which are left out when no type is given. */
+  readonly acts?: boolean
   /** Created at or after, before (ms). */
   readonly after?: number
   readonly before?: number
@@ -333,6 +338,7 @@ export interface Store {
   readonly auth: AuthStore
   readonly inbound: InboundStore
   readonly acts: ActStore
+  readonly receipts: ReceiptStore
   readonly addresses: AddressStore
   readonly media: MediaStore
   readonly leases: LeaseStore

@@ -33,6 +33,7 @@ import { createGroups, type Groups } from './groups.ts'
 import { senderKeyId } from './signal/addresses.ts'
 import {
   type Me,
+  memberReceiptsOf,
   promotionOf,
   receiptOf,
   senderAddresses,
@@ -53,6 +54,7 @@ import { isSigned } from './signatures.ts'
 import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
 import { isAnswer, StanzaTracker } from './stanzas.ts'
 import { createTransport } from './transport.ts'
+import { type Unread, unreadPart, unreadStanza } from './unread.ts'
 
 /** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
 export interface WhatsAppOptions {
@@ -228,8 +230,8 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       if (tracker.oldestWait(clock.monotonic()) > deafAfterMs) listener.onDeaf()
     }, deafCheckMs)
 
-    const report = (record: StanzaRecord, key: string, detail: string): Promise<void> =>
-      listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), detail))
+    const report = (record: StanzaRecord, key: string, unread: Unread): Promise<void> =>
+      listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), unread))
 
     sock = makeWASocket({
       ...configOf(deviceId, auth, { devices, groups }),
@@ -248,7 +250,8 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
           tracker.refused(part, clock.monotonic())
           if (dropped || error.message === duplicateText) return
           try {
-            await report(JSON.parse(part.stanza) as StanzaRecord, part.stanzaKey, error.message)
+            const record = JSON.parse(part.stanza) as StanzaRecord
+            await report(record, part.stanzaKey, unreadPart(record.attrs, error.message, clock.now()))
           } catch (failure) {
             // Uncut, the socket would answer for a message of which nothing is kept.
             fail(failure)
@@ -269,22 +272,26 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     guardListeners(sock, fail)
     boundMessages(ws)
     gate.guard(ws)
+    const takeMemberReceipts = (node: BinaryNode): Promise<void> | undefined => {
+      const receipts = memberReceiptsOf(node, me(), clock.now())
+      return receipts === undefined
+        ? undefined
+        : groups.others(receipts.group).then((others) => listener.onMemberReceipts(receipts, others))
+    }
     holdBack(
       sock,
       'CB:receipt',
       (node) => {
         const receipt = receiptOf(node, me(), clock.now())
-        return receipt === undefined || dropped ? undefined : listener.onReceipt(receipt)
+        if (dropped) return undefined
+        return receipt === undefined ? takeMemberReceipts(node) : listener.onReceipt(receipt)
       },
       fail,
     )
     const takeMessage = (node: BinaryNode): Promise<void> | undefined => {
       const { record, encrypted } = tracker.see(node, me(), clock.monotonic())
-      const children = Array.isArray(node.content) ? node.content : []
-      const unavailable = children.find((child) => child.tag === 'unavailable')
-      if (encrypted || unavailable === undefined) return undefined
-      const detail = `WhatsApp sent no content (${unavailable.attrs['type'] ?? 'unavailable'})`
-      return report(record, JSON.stringify(node.attrs), detail)
+      const unread = encrypted ? undefined : unreadStanza(node, clock.now())
+      return unread === undefined ? undefined : report(record, JSON.stringify(node.attrs), unread)
     }
     takeTurns(sock, 'CB:message', ({ attrs }) => senderAddresses(attrs, me()))
     holdBack(

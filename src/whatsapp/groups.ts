@@ -43,6 +43,8 @@ export interface Groups {
   readonly keys: SignalKeyStore
   /** Members and settings; the server is asked at most once. Rejects with its error. */
   metadata(group: string): Promise<GroupMetadata>
+  /** How many members it has beside us; null when that is not known without asking. */
+  others(group: string): Promise<number | null>
   /** The server has acked a message: who was given the sender key with it has it. */
   confirm(group: string): Promise<void>
   /** It has not, or may not: the key goes to them again with the next message. */
@@ -179,6 +181,10 @@ export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsO
       },
     },
     metadata: async (group) => (await known(group)) ?? askOnce(group),
+    others: async (group) => {
+      const metadata = await known(group)
+      return metadata === undefined ? null : metadata.participants.length - 1
+    },
     async confirm(group) {
       const memory = memories.get(group)
       if (memory?.pending === undefined) return

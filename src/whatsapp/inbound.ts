@@ -1,11 +1,13 @@
 import { type BinaryNode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys'
 import { bodyText, type MessageBody } from '../domain/body.ts'
 import { normalizeJid, parseJid, type Party, sameParty } from '../domain/jid.ts'
-import { momentOf } from '../domain/message.ts'
+import { awaitingRetry, momentOf } from '../domain/message.ts'
+import type { MemberStep } from '../domain/receipts.ts'
 import type { NewMessage, Promotion } from '../store/store.ts'
 import { decodeMessage, editedText } from './content/decode.ts'
 import { type Doing, receivedAct } from './acts.ts'
-import type { Receipt } from './socket.ts'
+import type { MemberReceipts, Receipt } from './socket.ts'
+import { resentIn, type Unread } from './unread.ts'
 
 type Attrs = Readonly<Record<string, string | undefined>>
 
@@ -110,7 +112,7 @@ export const undecryptable = (
   record: StanzaRecord,
   deviceId: string,
   id: string,
-  detail: string,
+  { detail, awaited }: Unread,
 ): Promotion =>
   record.attrs['category'] === 'peer'
     ? nothing
@@ -118,7 +120,7 @@ export const undecryptable = (
         kind: 'message',
         message: {
           ...newMessage(record, deviceId, id, { type: 'undecryptable', text: null, content: null }),
-          error: { code: 'undecryptable', detail },
+          error: { code: awaited ? awaitingRetry : 'undecryptable', detail },
         },
       }
 
@@ -165,20 +167,12 @@ const saidIn = (message: proto.IMessage, doing: Doing) => {
   }
 }
 
-/** What a decrypted stanza comes to. Pure: the same rows give the same answer after a crash. */
-export const promotionOf = (
+const promotionOfMessage = (
   record: StanzaRecord,
-  plaintexts: readonly Uint8Array[],
+  message: proto.IMessage,
   deviceId: string,
   id: string,
 ): Promotion => {
-  if (record.attrs['category'] === 'peer') return nothing
-  let message: proto.IMessage
-  try {
-    message = mergeParts(plaintexts)
-  } catch (error) {
-    return undecryptable(record, deviceId, id, `decrypted, but not a WhatsApp message: ${String(error)}`)
-  }
   const { chat, sender, fromMe } = addressingOf(record.attrs, record.me)
   const said = saidIn(message, { chat, by: sender, self: record.me, fromMe })
   if (said === undefined) return nothing
@@ -193,11 +187,73 @@ export const promotionOf = (
   }
 }
 
+/** Our own devices tell each other of their own business, and the phone sends what it was asked for again. */
+const promotionOfPeer = (
+  { attrs, me }: StanzaRecord,
+  message: proto.IMessage,
+  deviceId: string,
+  id: string,
+): Promotion => {
+  const resent = addressingOf(attrs, me).fromMe ? resentIn(message, me) : undefined
+  return resent === undefined
+    ? nothing
+    : promotionOfMessage({ attrs: resent.attrs, me }, resent.message, deviceId, id)
+}
+
+/** What a decrypted stanza comes to. Pure: the same rows give the same answer after a crash. */
+export const promotionOf = (
+  record: StanzaRecord,
+  plaintexts: readonly Uint8Array[],
+  deviceId: string,
+  id: string,
+): Promotion => {
+  let message: proto.IMessage
+  try {
+    message = mergeParts(plaintexts)
+  } catch (error) {
+    const detail = `decrypted, but not a WhatsApp message: ${String(error)}`
+    return undecryptable(record, deviceId, id, { detail, awaited: true })
+  }
+  const promote = record.attrs['category'] === 'peer' ? promotionOfPeer : promotionOfMessage
+  return promote(record, message, deviceId, id)
+}
+
 /** Receipt types that say how far a message of ours has come (Baileys, generics.ts `getStatusFromReceiptType`). */
-const receiptStatuses: Readonly<Record<string, Receipt['status']>> = {
+const receiptStatuses: Readonly<Record<string, MemberStep>> = {
   '': 'delivered',
   read: 'read',
   played: 'played',
+}
+
+const childrenOf = ({ content }: BinaryNode, tag: string): readonly BinaryNode[] =>
+  Array.isArray(content) ? content.filter((child) => child.tag === tag) : []
+
+/** A receipt is for the message that it names, and for those that it lists. */
+const receiptIds = (node: BinaryNode, id: string): readonly string[] => [
+  id,
+  ...childrenOf(node, 'list')
+    .flatMap((list) => childrenOf(list, 'item'))
+    .flatMap(({ attrs }) => (attrs['id'] === undefined ? [] : [attrs['id']])),
+]
+
+/**
+ * Reads a `<receipt>` of members of a group for messages that we sent to it; undefined for another one. The server gives
+ * several members' in one stanza, with a list (whatsmeow, receipt.go `handleGroupedReceipt`).
+ */
+export const memberReceiptsOf = (node: BinaryNode, me: Me, now: number): MemberReceipts | undefined => {
+  const { id, type = '', from = '', participant, participant_pn: pn, participant_lid: lid, t } = node.attrs
+  const step = receiptStatuses[type]
+  const group = parseJid(from)?.kind === 'group' ? normalizeJid(from) : undefined
+  if (step === undefined || id === undefined || group === undefined) return undefined
+  const listed = childrenOf(node, 'participants').flatMap((list) => childrenOf(list, 'user'))
+  const members = [
+    { member: partyOf(participant, pn, lid), at: momentOf(Number(t), now) },
+    ...listed.map(({ attrs }) => ({
+      member: partyOf(attrs['jid']),
+      at: momentOf(Number(attrs['t'] ?? t), now),
+    })),
+  ].filter(({ member }) => (member.pn !== null || member.lid !== null) && !sameParty(member, me))
+  return members.length === 0 ? undefined : { group, whatsappIds: receiptIds(node, id), step, members }
 }
 
 /**
@@ -212,13 +268,8 @@ export const receiptOf = (node: BinaryNode, me: Me, now: number): Receipt | unde
     return undefined
   const sender = partyOf(from)
   if (sameParty(sender, me)) return undefined
-  const children = Array.isArray(node.content) ? node.content : []
-  const more = children
-    .filter((child) => child.tag === 'list')
-    .flatMap((list) => (Array.isArray(list.content) ? list.content : []))
-    .flatMap((item) => (item.attrs['id'] === undefined ? [] : [item.attrs['id']]))
   return {
-    whatsappIds: [id, ...more],
+    whatsappIds: receiptIds(node, id),
     status,
     at: momentOf(Number(t), now),
     from: normalizeJid(from) ?? from,

@@ -7,6 +7,7 @@ import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { MessageMark, ReceiptStatus } from '../domain/message.ts'
 import type { OperationInput, OperationOutcome } from '../domain/operation.ts'
+import type { MemberStep } from '../domain/receipts.ts'
 import type { AttemptOutcome } from '../domain/outbox.ts'
 import type { Promotion } from '../store/store.ts'
 import type { SealedVote } from './acts.ts'
@@ -29,6 +30,15 @@ export interface MarkedElsewhere {
   readonly mark: MessageMark
 }
 
+/** Receipts of members of a group for messages that we sent to it, before they are written. */
+export interface MemberReceipts {
+  /** Its JID. */
+  readonly group: string
+  readonly whatsappIds: readonly string[]
+  readonly step: MemberStep
+  readonly members: readonly { readonly member: Party; readonly at: number }[]
+}
+
 /** What a socket tells the connector. `receipt` and `undecryptable` are awaited before WhatsApp hears of them. */
 export interface SocketListener {
   /** `ttlMs` is how long WhatsApp takes this code. */
@@ -47,6 +57,8 @@ export interface SocketListener {
   readonly onReceipt: (receipt: Receipt) => Promise<void>
   /** The owner did something to a message on another device, for the own devices alone. */
   readonly onMarked: (marked: MarkedElsewhere) => void
+  /** `others` is how many members the group has beside us, as far as that is known. */
+  readonly onMemberReceipts: (receipts: MemberReceipts, others: number | null) => Promise<void>
   /** A message arrived and was neither decrypted nor refused in time. */
   readonly onDeaf: () => void
   /** A write of credentials or keys failed; the socket has been cut already. */

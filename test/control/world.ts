@@ -14,10 +14,12 @@ import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
 import { observe, type Device, type Observation } from '../../src/domain/device.ts'
 import { connectorSeat, deviceLeaseName, type Lease } from '../../src/domain/lease.ts'
+import type { Party } from '../../src/domain/jid.ts'
 import type { Message } from '../../src/domain/message.ts'
 import type { AfterOperation } from '../../src/domain/operation.ts'
+import type { MemberStep } from '../../src/domain/receipts.ts'
 import type { AfterAttempt } from '../../src/domain/outbox.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Promotion, Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 
 const startOfTime = Date.parse('2025-11-16T02:18:05.123Z')
@@ -193,6 +195,30 @@ const playConnector = (store: Store, clock: TestClock) => {
       )
       if (stored === null) throw new Error('the message was not stored')
       return stored
+    },
+    promote: async (id: string, promotion: Promotion): Promise<Message | null> => {
+      const input = { deviceId: id, stanzaKey: newWhatsappId(), promotion }
+      return (await store.inbound.promote(await ofDevice(id), input, connectorOrigin, clock.now())).stored
+    },
+    settleVote: async (id: string, vote: Parameters<Store['acts']['settleVote']>[1]): Promise<void> =>
+      await store.acts.settleVote(await ofDevice(id), vote, connectorOrigin, clock.now()),
+    memberReceipts: async (
+      id: string,
+      whatsappId: string,
+      step: MemberStep,
+      members: readonly Party[],
+      others: number | null,
+    ): Promise<number> => {
+      const message = await store.messages.get(whatsappId)
+      const receipt = {
+        deviceId: id,
+        group: message?.chat.pn ?? '',
+        whatsappIds: [whatsappId],
+        step,
+        members: members.map((member) => ({ member, at: clock.now() })),
+        others,
+      }
+      return await store.receipts.recordOfMembers(await ofDevice(id), receipt, connectorOrigin, clock.now())
     },
     receipt: async (id: string, whatsappId: string, status: 'delivered' | 'read'): Promise<number> =>
       await store.messages.recordReceipt(

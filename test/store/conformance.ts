@@ -13,6 +13,8 @@ import { describeMedia } from './conformance/media.ts'
 import { describeMessages } from './conformance/messages.ts'
 import { describeOutboxProperty } from './conformance/outbox-property.ts'
 import { describeOperations } from './conformance/operations.ts'
+import { describePending } from './conformance/pending.ts'
+import { describeReceipts } from './conformance/receipts.ts'
 import { describeOutbox } from './conformance/outbox.ts'
 import { describeSearch } from './conformance/search.ts'
 
@@ -30,6 +32,8 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeInbound(open)
     describeActs(open)
     describeActsProperty(open)
+    describePending(open)
+    describeReceipts(open)
     describeLeases(open)
     describeLogs(open)
     describeSearch(open)

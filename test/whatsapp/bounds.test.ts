@@ -76,6 +76,7 @@ const closeOf = async (url: string): Promise<string> => {
       onRestricted: ignore,
       onJournaled: ignore,
       onUndecryptable: done,
+      onMemberReceipts: () => Promise.resolve(),
       onReceipt: done,
       onMarked: ignore,
       onDeaf: ignore,

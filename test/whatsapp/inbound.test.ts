@@ -232,17 +232,19 @@ describe('what cannot be read', () => {
     ['garbage', Buffer.from([0x0a, 0x05, 1, 1])],
     ['nothing', Buffer.alloc(0)],
     ['padding that is longer than the text', Buffer.from([9, 16])],
-  ])('a plaintext that is %s becomes a failed message, not an Error', (_, bytes) => {
+  ])('a plaintext that is %s becomes a message that waits for another, not an Error', (_, bytes) => {
     const promotion = promotionOf({ attrs: { id: 'WA1', from: alicePn }, me }, [bytes], 'phone-1', 'msg_1')
     expect(promotion).toMatchObject({
       kind: 'message',
-      message: { type: 'undecryptable', text: null, content: null, error: { code: 'undecryptable' } },
+      message: { type: 'undecryptable', text: null, content: null, error: { code: 'awaiting_retry' } },
     })
   })
 
   test('a stanza that was refused says why, who and where', () => {
     const attrs = { id: 'WA1', from: group, participant: aliceLid, participant_pn: alicePn }
-    expect(undecryptable({ attrs, me }, 'phone-1', 'msg_1', 'Bad MAC')).toMatchObject({
+    expect(
+      undecryptable({ attrs, me }, 'phone-1', 'msg_1', { detail: 'Bad MAC', awaited: false }),
+    ).toMatchObject({
       kind: 'message',
       message: {
         type: 'undecryptable',
@@ -255,7 +257,9 @@ describe('what cannot be read', () => {
 
   test('a refused stanza of the peer category is nobody’s message', () => {
     const attrs = { id: 'WA1', from: me.pn, category: 'peer' }
-    expect(undecryptable({ attrs, me }, 'phone-1', 'msg_1', 'Bad MAC')).toEqual({ kind: 'nothing' })
+    expect(undecryptable({ attrs, me }, 'phone-1', 'msg_1', { detail: 'Bad MAC', awaited: true })).toEqual({
+      kind: 'nothing',
+    })
   })
 })
 

@@ -110,6 +110,10 @@ export const link = async (
       const input = { deviceId, stanzaKey: `undecryptable ${stanzaKey}`, promotion }
       await memory.inbound.promote(lease, input, origin, Date.now())
     },
+    onMemberReceipts: async (receipts, others) => {
+      const input = { deviceId, ...receipts, others }
+      await memory.receipts.recordOfMembers(lease, input, origin, Date.now())
+    },
     onReceipt: async (receipt) => {
       await hooks.receipt(receipt)
       receipts.push(receipt)

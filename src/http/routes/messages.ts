@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi'
 import { cancelMessage } from '../../control/cancel-message.ts'
-import { getMessage } from '../../control/get-message.ts'
 import { listMessages } from '../../control/list-messages.ts'
 import { retryMessage } from '../../control/retry-message.ts'
 import { sendBody } from '../../control/send-body.ts'
@@ -162,7 +161,8 @@ export const messageRoutes: readonly Route[] = [
       path: '/api/devices/{id}/messages',
       operationId: 'listMessages',
       summary: 'The messages of a device in both directions, newest first',
-      description: 'Of a removed device too.',
+      description:
+        'Of a removed device too. Reactions, edits, deletions, pins and votes are left out: what they do is shown at the message that they act on.',
       tags,
       request: { params, query: messagesQuery },
       responses: {
@@ -178,18 +178,6 @@ export const messageRoutes: readonly Route[] = [
       })
       return replyJson(c, { messages: items.map(toMessage), nextCursor })
     },
-  },
-  {
-    doc: {
-      method: 'get',
-      path: '/api/messages/{id}',
-      operationId: 'getMessage',
-      summary: 'One message, with the time of each step',
-      tags,
-      request: { params: messageParams },
-      responses: { 200: jsonAnswer('The message', messageSchema), ...problems('message_not_found') },
-    },
-    handle: async (c, ctx) => replyJson(c, toMessage(await getMessage(ctx, { id: pathParam(c, 'id') }))),
   },
   {
     doc: {

@@ -2,7 +2,13 @@ import { z } from '@hono/zod-openapi'
 import type { SendOutcome } from '../../control/submit.ts'
 import type { MessageBody } from '../../domain/body.ts'
 import { partyJid } from '../../domain/jid.ts'
-import { messageStatuses, textLengthMax, type Message } from '../../domain/message.ts'
+import {
+  messageTypes,
+  shownStatuses,
+  shownStatusOf,
+  textLengthMax,
+  type Message,
+} from '../../domain/message.ts'
 import { phoneDigits } from './address.ts'
 import { bodySchema } from './body.ts'
 import { deviceIdSchema } from './device.ts'
@@ -57,7 +63,17 @@ export const messagesQuery = z.strictObject({
   ...pageQuery,
   chat: z.string().min(1).optional().openapi({ description: 'A JID or a phone number' }),
   direction: z.enum(['inbound', 'outbound']).optional(),
-  status: z.enum(messageStatuses).optional(),
+  status: z.enum(shownStatuses).optional(),
+  type: z.enum(messageTypes).optional(),
+  acts: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .openapi({
+      type: 'string',
+      description:
+        '`true` lists reactions, edits, deletions, pins and votes too; `type` finds those of one type',
+    }),
   after: timeQuery,
   before: timeQuery,
 })
@@ -93,7 +109,9 @@ export const messageSchema = z
         "When it was taken out of the chat on the owner's devices; others have it, and so does this log",
     }),
     pinnedUntil: isoSchema.nullable(),
-    status: z.enum(messageStatuses),
+    status: z.enum(shownStatuses).openapi({
+      description: '`pending`: it cannot be decrypted, and was asked for again',
+    }),
     attempts: z.int(),
     error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
     timestamp: isoSchema.nullable().openapi({ description: "WhatsApp's time of the message" }),
@@ -114,7 +132,11 @@ export const messageSchema = z
   .openapi('Message')
 
 /** Lists of the domain are read-only, which the types of schemas know nothing of. */
-const bodyOf = ({ type, text, body }: Message): z.output<typeof bodySchema> | null =>
+export const bodyOf = ({
+  type,
+  text,
+  body,
+}: Pick<Message, 'text' | 'body'> & { type: string }): z.output<typeof bodySchema> | null =>
   (body ?? (type === 'text' && text !== null ? ({ type, text } satisfies MessageBody) : null)) as z.output<
     typeof bodySchema
   > | null
@@ -137,7 +159,7 @@ export const toMessage = (message: Message): z.output<typeof messageSchema> => (
   starred: message.starredAt !== null,
   deletedForMeAt: isoOrNull(message.deletedForMeAt),
   pinnedUntil: isoOrNull(message.pinnedUntil),
-  status: message.status,
+  status: shownStatusOf(message),
   attempts: message.attempts,
   error: message.error === null ? null : { code: message.error.code, detail: message.error.detail },
   timestamp: isoOrNull(message.whatsappAt),

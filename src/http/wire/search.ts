@@ -5,7 +5,7 @@ import { typeQuery } from './body.ts'
 import { messageSchema, messagesQuery, toMessage } from './message.ts'
 import { nextCursorSchema } from './page.ts'
 
-const { status: _, ...filters } = messagesQuery.shape
+const { status: _, type: __, acts: ___, ...filters } = messagesQuery.shape
 
 const deviceQuery = {
   ...filters,

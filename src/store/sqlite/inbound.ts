@@ -1,17 +1,25 @@
 import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
 import type { MessageBody } from '../../domain/body.ts'
-import type { Origin } from '../../domain/audit.ts'
+import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
 import type { Media } from '../../domain/media.ts'
-import type { Message, Reference } from '../../domain/message.ts'
+import {
+  awaitingRetry,
+  isPending,
+  momentIn,
+  neverCame,
+  type Message,
+  type MessageFailure,
+  type Reference,
+} from '../../domain/message.ts'
 import type { FilePlace, InboundStore, JournaledStanza, NewMessage, Promotion } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
-import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import { messageColumns, messageEvent, newMessage, toMessage, type MessageQueries } from './message-rows.ts'
 import { type MediaQueries, mediaRef, receivedMedia } from './media-rows.ts'
-import { journal } from './schema.ts'
+import { journal, messages as messagesTable } from './schema.ts'
 import { directAll, directWrite, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
@@ -112,9 +120,6 @@ const isSameMessage = (a: NewMessage, b: Message): boolean =>
   sameParty(a.chat, b.chat) &&
   (a.direction === 'outbound' || sameParty(a.sender, b.sender))
 
-const isUnread = (message: Message): boolean =>
-  message.direction === 'inbound' && (message.status === 'failed' || message.type === 'undecryptable')
-
 export const createInbound = (
   db: Db,
   engine: Engine,
@@ -135,12 +140,30 @@ export const createInbound = (
   },
 ): InboundStore => {
   const rows = createJournal(db)
+  const selectLate = directAll(
+    db,
+    messageColumns,
+    db
+      .select(messageColumns)
+      .from(messagesTable)
+      .where(
+        and(lt(messagesTable.createdAt, param('before')), sql`type = 'undecryptable' and status <> 'failed'`),
+      )
+      .limit(upTo('limit')),
+  )
 
-  const trace = (before: Message | null, message: Message, origin: Origin, now: number): void => {
+  const trace = (
+    before: Message | null,
+    message: Message,
+    origin: Origin,
+    now: number,
+    action: AuditAction = 'message.receive',
+  ): void => {
     const { type, text, error } = message
     const from = partyJid(message.sender)
     if (error !== null) {
-      tracer.event(messageEvent('message.failed', message, { from, type, error }), now)
+      const event = isPending(message) ? 'message.pending' : 'message.failed'
+      tracer.event(messageEvent(event, message, { from, type, error }), now)
     } else {
       const event = message.direction === 'inbound' ? 'message.received' : 'message.sent'
       tracer.event(messageEvent(event, message, { from, type, text }), now)
@@ -148,7 +171,7 @@ export const createInbound = (
     tracer.audit(
       {
         origin,
-        action: 'message.receive',
+        action,
         target: { kind: 'message', id: message.id },
         before: before === null ? null : { status: before.status, type: before.type },
         after: { status: message.status, type, error: error?.code ?? null },
@@ -166,6 +189,20 @@ export const createInbound = (
     quoted === null || quoted === undefined
       ? undefined
       : messages.byWhatsappId(deviceId, quoted.whatsappId).find((stored) => sameParty(stored.chat, chat))?.id
+
+  /** The last word on a message that may have come yet. */
+  const fail = (
+    before: Message,
+    error: MessageFailure,
+    origin: Origin,
+    now: number,
+    action: AuditAction = 'message.receive',
+  ): Message => {
+    const message: Message = { ...before, status: 'failed', error, failedAt: momentIn(before, now) }
+    messages.update(message)
+    trace(before, message, origin, now, action)
+    return message
+  }
 
   /** Writes the message unless it is there; returns it as it was written. */
   const store = (
@@ -185,7 +222,12 @@ export const createInbound = (
       body: withIds(given, { replyTo, received }),
     }
     const reached = input.direction === 'inbound' ? 'delivered' : 'sent'
-    const message = newMessage(input, error === null ? reached : 'failed', error, now)
+    const awaited = error?.code === awaitingRetry
+    const message: Message = {
+      ...newMessage(input, error === null || awaited ? reached : 'failed', error, now),
+      // What nobody can read yet has not arrived.
+      ...(awaited ? { deliveredAt: null } : {}),
+    }
     const known = messages
       .byWhatsappId(deviceId, given.whatsappId)
       .find((stored) => isSameMessage(input, stored))
@@ -196,7 +238,8 @@ export const createInbound = (
       acts.arrived(message, act, origin, now)
       return message
     }
-    if (error !== null || !isUnread(known) || message.type === 'undecryptable') return null
+    if (known.type !== 'undecryptable') return null
+    if (error !== null) return awaited || !isPending(known) ? null : fail(known, error, origin, now)
     const { id, sender, createdAt } = known
     const filled = { ...message, id, chat: known.chat, sender, createdAt }
     messages.reveal(filled, content, act)
@@ -214,6 +257,13 @@ export const createInbound = (
         const stored = promotion.kind === 'message' ? store(promotion, file, origin, now) : null
         rows.promote(deviceId, stanzaKey, now)
         return { stored }
+      }),
+    giveUp: (seat, { before, limit }, origin, now) =>
+      engine.write(() => {
+        fence(seat)
+        const late = selectLate({ before, limit }).map(toMessage)
+        for (const message of late) fail(message, neverCame(message.error), origin, now, 'message.give_up')
+        return late.length
       }),
     prune: async (deviceId, before) => {
       let pruned = 0

@@ -1,7 +1,6 @@
 import type { SQL } from 'drizzle-orm'
 import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
-import type { Origin } from '../../domain/audit.ts'
-import { advance, type Message, type ReceiptStatus } from '../../domain/message.ts'
+import { advance, type Message } from '../../domain/message.ts'
 import type { MessageFilter, MessageStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { Engine } from './engine.ts'
@@ -10,35 +9,43 @@ import type { MessageMarks } from './message-marks.ts'
 import { messageColumns, messageEvent, toMessage, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { parseCursor, toPage } from './pages.ts'
+import type { Receive } from './receipts.ts'
 import { messages } from './schema.ts'
 import { param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
-/** A filter's columns in the order in which they narrow a list down; the first one given chooses the index. */
-const filterColumns = ['chatPn', 'chatLid', 'status', 'direction'] as const
-type FilterColumn = (typeof filterColumns)[number]
-
-const indexOf: Readonly<Record<FilterColumn | 'none', string>> = {
-  chatPn: 'messages_by_chat_pn',
-  chatLid: 'messages_by_chat_lid',
-  status: 'messages_by_status',
-  direction: 'messages_by_direction',
-  none: 'messages_by_device',
-}
+/** What narrows a list down, in the order in which it does; the first that has an index chooses it. */
+const conditions = {
+  chatPn: { index: 'messages_by_chat_pn', where: eq(messages.chatPn, param('chatPn')) },
+  chatLid: { index: 'messages_by_chat_lid', where: eq(messages.chatLid, param('chatLid')) },
+  isPending: { index: 'messages_pending', where: sql`type = 'undecryptable' and status <> 'failed'` },
+  /** Texts are most of all messages: they have no place in the index of types. */
+  type: { index: 'messages_by_type', where: and(eq(messages.type, param('type')), sql`type <> 'text'`) },
+  status: {
+    index: 'messages_by_status',
+    where: and(eq(messages.status, param('status')), sql`(type <> 'undecryptable' or status = 'failed')`),
+  },
+  direction: { index: 'messages_by_direction', where: eq(messages.direction, param('direction')) },
+  isText: { index: undefined, where: sql`type = 'text'` },
+  isNoAct: { index: undefined, where: sql`type not in ('reaction', 'edit', 'delete', 'pin', 'vote')` },
+} as const
+type Condition = keyof typeof conditions
+const conditionNames = Object.keys(conditions) as Condition[]
 
 const createList = (db: Db) => {
-  const prepare = (given: readonly FilterColumn[]) => {
+  const prepare = (given: readonly Condition[]) => {
     const matches = and(
       eq(messages.deviceId, param('deviceId')),
-      ...given.map((name) => eq(messages[name], param(name))),
+      ...given.map((name) => conditions[name].where),
       gte(messages.createdAt, param('after')),
       lt(messages.createdAt, param('before')),
       sql`(${messages.createdAt}, ${messages.seq}) < (${param('cursorAt')}, ${param('cursorSeq')})`,
     )
+    const index = given.map((name) => conditions[name].index).find((name) => name !== undefined)
     // The index is named: without statistics SQLite holds all of them for equally good, and would read every message
     // of a device to find those of a chat.
     const newest = sql`
-      select ${messages.seq} from ${messages} indexed by ${sql.raw(indexOf[given[0] ?? 'none'])}
+      select ${messages.seq} from ${messages} indexed by ${sql.raw(index ?? 'messages_by_device')}
       where ${matches} order by ${messages.createdAt} desc, ${messages.seq} desc limit ${upTo('limit')}`
     return db
       .select(messageColumns)
@@ -55,13 +62,23 @@ const createList = (db: Db) => {
     .prepare()
 
   return (
-    { deviceId, chat, direction, status, after, before }: MessageFilter,
+    { deviceId, chat, direction, status, type, acts = false, after, before }: MessageFilter,
     limit: number,
     seq: number,
   ) => {
     const isLid = chat?.endsWith('@lid') === true
-    const values = { chatPn: isLid ? undefined : chat, chatLid: isLid ? chat : undefined, status, direction }
-    const given = filterColumns.filter((name) => values[name] !== undefined)
+    const isPending = status === 'pending'
+    const values = {
+      chatPn: isLid ? undefined : chat,
+      chatLid: isLid ? chat : undefined,
+      isPending: isPending || undefined,
+      type: type === 'text' ? undefined : type,
+      status: isPending ? undefined : status,
+      direction,
+      isText: type === 'text' || undefined,
+      isNoAct: (type === undefined && !acts) || undefined,
+    }
+    const given = conditionNames.filter((name) => values[name] !== undefined)
     const key = given.join()
     const query = prepared.get(key) ?? prepare(given)
     prepared.set(key, query)
@@ -77,24 +94,52 @@ const createList = (db: Db) => {
   }
 }
 
+/** Applies a receipt to one message. One that could not be decrypted is still to come, or never will. */
+export const createReceive =
+  ({
+    tracer,
+    queries,
+    queue,
+    acts,
+  }: {
+    tracer: Tracer
+    queries: MessageQueries
+    queue: OutboxQueue
+    acts: ActQueries
+  }): Receive =>
+  (before, { status, at, from }, origin, now) => {
+    if (before.type === 'undecryptable') return false
+    const step = advance(before, status, at)
+    if (step === null) return false
+    const message: Message = { ...before, ...step, failedAt: null }
+    queries.update(message)
+    const row = queue.get(before.id)
+    const isNews = row !== undefined && row.state !== 'sent'
+    if (isNews) queue.settle(row, { state: 'sent', error: null }, now)
+    tracer.event(messageEvent(`message.${status}`, message, { at, from }), now)
+    tracer.audit(
+      {
+        origin,
+        action: 'message.receipt',
+        target: { kind: 'message', id: message.id },
+        before: { status: before.status },
+        after: { status: message.status, at, from },
+      },
+      now,
+    )
+    if (isNews) acts.sent(message, origin, now)
+    return true
+  }
+
 export const createMessages = (
   db: Db,
   engine: Engine,
   {
     fence,
-    tracer,
     queries,
-    queue,
-    acts,
+    receive,
     marks,
-  }: {
-    fence: Fence
-    tracer: Tracer
-    queries: MessageQueries
-    queue: OutboxQueue
-    acts: ActQueries
-    marks: MessageMarks
-  },
+  }: { fence: Fence; queries: MessageQueries; receive: Receive; marks: MessageMarks },
 ): MessageStore => {
   const list = createList(db)
   const contentWhere = (...known: readonly SQL[]) =>
@@ -118,35 +163,6 @@ export const createMessages = (
     .prepare()
   const selectAccepted = contentWhere(eq(messages.id, param('whatsappId')))
   const selectOther = contentWhere(sql`id <> whatsapp_id`)
-
-  /** Applies a receipt to one message; false when it changes nothing. */
-  const receive = (
-    before: Message,
-    { status, at, from }: { status: ReceiptStatus; at: number; from: string },
-    origin: Origin,
-    now: number,
-  ): boolean => {
-    const step = advance(before, status, at)
-    if (step === null) return false
-    const message: Message = { ...before, ...step, failedAt: null }
-    queries.update(message)
-    const row = queue.get(before.id)
-    const isNews = row !== undefined && row.state !== 'sent'
-    if (isNews) queue.settle(row, { state: 'sent', error: null }, now)
-    tracer.event(messageEvent(`message.${status}`, message, { at, from }), now)
-    tracer.audit(
-      {
-        origin,
-        action: 'message.receipt',
-        target: { kind: 'message', id: message.id },
-        before: { status: before.status },
-        after: { status: message.status, at, from },
-      },
-      now,
-    )
-    if (isNews) acts.sent(message, origin, now)
-    return true
-  }
 
   return {
     get: (id) => engine.read(() => queries.get(id)),

@@ -22,12 +22,13 @@ import { createMedia } from './media.ts'
 import { createMediaQueries } from './media-rows.ts'
 import { createMessageMarks } from './message-marks.ts'
 import { createMessageQueries } from './message-rows.ts'
-import { createMessages } from './messages.ts'
+import { createMessages, createReceive } from './messages.ts'
 import { createMeta } from './meta.ts'
 import { inspect, migrate } from './migrate.ts'
 import { createOperations } from './operations.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createOutbox } from './outbox.ts'
+import { createReceipts } from './receipts.ts'
 import { type CheckRoom, createRoom } from './room.ts'
 import { createSearch } from './search.ts'
 import { createTracer } from './trace.ts'
@@ -144,17 +145,18 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const addressQueries = createAddressQueries(db)
   const actQueries = createActQueries(db, { tracer, messages: messageQueries, addresses: addressQueries })
   const marks = createMessageMarks(db, tracer, messageQueries)
+  const receive = createReceive({ tracer, queries: messageQueries, queue, acts: actQueries })
   const meta = createMeta(db, engine, checkRoom)
 
   return {
     devices: createDevices(db, engine, { fence, tracer, queries: deviceQueries }),
-    messages: createMessages(db, engine, {
+    messages: createMessages(db, engine, { fence, queries: messageQueries, receive, marks }),
+    receipts: createReceipts(db, engine, {
       fence,
       tracer,
-      queries: messageQueries,
-      queue,
-      acts: actQueries,
-      marks,
+      messages: messageQueries,
+      addresses: addressQueries,
+      receive,
     }),
     search: createSearch(db, engine),
     chats: createChats(db, engine),

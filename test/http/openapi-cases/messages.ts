@@ -91,6 +91,21 @@ export const messageCases: readonly Case[] = [
     ),
   ),
   of('getMessage', 404, (api) => api.get('/api/messages/x')),
+  ...(
+    [
+      ['listChanges', 'changes'],
+      ['listReceipts', 'receipts'],
+    ] as const
+  ).flatMap(([operation, path]) => [
+    of(
+      operation,
+      200,
+      after(linked, async (api) =>
+        api.get(`/api/messages/${(await api.connector.receive('myphone', 'hi')).id}/${path}`),
+      ),
+    ),
+    of(operation, 404, (api) => api.get(`/api/messages/x/${path}`)),
+  ]),
   ...(['retry', 'cancel'] as const).flatMap((verb) => {
     const operation = `${verb}Message`
     const ask = (api: Api, message: string) => api.post(`/api/messages/${message}/${verb}`)
