@@ -131,6 +131,40 @@ test('a group is made, described, listed, written to and left', async () => {
   expect(gone).toMatchObject({ status: 502, body: { operation: { code: 'refused_403' } } })
 })
 
+test('of a new group it is told who could not be added', async () => {
+  const made = await world.api('POST', '/api/devices/dev/groups', {
+    subject: 'Not all',
+    participants: [ana, '19990001234'],
+  })
+  expect(made).toMatchObject({
+    status: 200,
+    body: {
+      result: { group: { size: 2 }, invited: [{ phone: '19990001234', code: 404, invite: null }] },
+    },
+  })
+})
+
+test('devices of one account that star at the same time lose no star', async () => {
+  const heard: Awaited<ReturnType<typeof hear>>[] = []
+  for (let at = 0; at < 4; at++) heard.push(await hear(ana, number, `starred together ${at}`))
+  const answers = await Promise.all(
+    heard.flatMap(({ id }, at) => {
+      const other = heard.at(-1 - at)
+      return [
+        world.api('POST', `/api/messages/${id}/star`),
+        world.api('POST', `/api/messages/${String(other?.twin)}/star`),
+      ]
+    }),
+  )
+  expect(answers.map(({ status, body }) => `${status} ${String(body['state'])}`)).toEqual(
+    answers.map(() => '200 done'),
+  )
+  for (const { id, twin, whatsappId } of heard) {
+    expect(await onPhone(number, whatsappId)).toMatchObject({ starred: true })
+    for (const each of [id, twin]) expect(await message(each)).toMatchObject({ starred: true })
+  }
+}, 60_000)
+
 test('a connector that dies while a group is made leaves it unknown, and makes no second one', async () => {
   const groupsOf = async (): Promise<unknown[]> =>
     (await world.phone('GET', '/groups')).body as unknown as unknown[]

@@ -35,16 +35,21 @@ const participantsNode = (tag: string, people: readonly { jid: string; error?: s
 const create = (context: Context, account: Account, asked: Node): IqAnswer => {
   const subject = attr(asked, 'subject')
   if (subject === undefined || subject.length > subjectMaxChars) return notAcceptable
+  const people = peopleOf(context, asked)
+  const absent = people
+    .filter((person) => person.account === undefined)
+    .map(({ jid }) => element('participant', { jid, error: '404' }))
   try {
     const group = context.groups.create({
       subject,
       addressing: 'lid',
       owner: account,
       createdAtSeconds: context.nowSeconds(),
-      members: peopleOf(context, asked).flatMap((person) => person.account ?? []),
+      members: people.flatMap((person) => person.account ?? []),
     })
     announceGroup(context, group, { kind: 'create' }, account)
-    return ok(groupNode(group))
+    const { tag, attrs, ...made } = groupNode(group)
+    return ok(element(tag, attrs, [...children({ tag, attrs, ...made }), ...absent]))
   } catch (error) {
     if (error instanceof SandboxError) return notAcceptable
     throw error
