@@ -1,17 +1,18 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startInbox } from '../../src/connector/inbox.ts'
+import type { MessageBody } from '../../src/domain/body.ts'
 import { start } from '../../src/domain/device.ts'
 import type { Store } from '../../src/store/store.ts'
 import { actOf } from '../store/conformance/acts.ts'
 import { alice, deviceId, incoming, origin, t0 } from '../store/conformance/fixtures.ts'
 import { scriptWhatsApp } from './scripted-whatsapp.ts'
 import { claimLease, keepLog, openMemory, refusal, refuse, settled, TestClock, until, wrap } from './world.ts'
-import { everything } from './media.ts'
+import { everything, info, remoteOf } from './media.ts'
 
 const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
 
-const createWorld = async () => {
+const createWorld = async (autoFetch = everything) => {
   const store = await openMemory()
   const clock = new TestClock()
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
@@ -41,7 +42,7 @@ const createWorld = async () => {
       whatsapp,
       deviceId,
       lease,
-      autoFetch: everything,
+      autoFetch,
       onFile: () => files.push('file'),
       clock,
       origin: () => origin,
@@ -81,6 +82,34 @@ describe('the inbox', () => {
     await journal('i1')
     inbox.poke()
     await until(async () => (await stored()) === 1)
+  })
+
+  it('has files fetched as they come, and leaves those that nobody wants at once until they are asked for', async () => {
+    const { store, journal, run, state, files } = await createWorld({
+      kinds: new Set(['image']),
+      bytesMax: 10,
+    })
+    const sizes: Readonly<Record<string, number>> = { small: 10, large: 11 }
+    state.promote = (id) => {
+      const promotion = incoming(id, {
+        whatsappId: id,
+        type: 'image',
+        body: { type: 'image' } as MessageBody,
+      })
+      if (promotion.kind !== 'message') throw new Error('no message')
+      return { ...promotion, file: { ...remoteOf(Buffer.alloc(sizes[id] ?? 0)), ...info } }
+    }
+    await journal('small', 'large')
+    run()
+    const dueOf = async (id: string): Promise<number | null | undefined> => {
+      const body = (await store.messages.get(id))?.body
+      const uploadId = body !== null && body !== undefined && 'media' in body ? body.media.uploadId : ''
+      return (await store.media.get(uploadId))?.dueAt
+    }
+    await until(async () => (await dueOf('small')) !== undefined && (await dueOf('large')) !== undefined)
+    expect(await dueOf('small')).toBeTypeOf('number')
+    expect(await dueOf('large')).toBeNull()
+    expect(files).toEqual(['file'])
   })
 
   it('reads a vote once its poll is there too, also after a crash', async () => {
