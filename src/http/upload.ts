@@ -66,7 +66,7 @@ export const readForm = async <T>(
   take: (file: GivenFile) => Promise<T>,
 ): Promise<Form<T>> => {
   const { Busboy } = await import('@fastify/busboy')
-  const fields: Record<string, string> = {}
+  const fields = new Map<string, string>()
   const stop = new AbortController()
   let taking: Promise<T> | undefined
   let incoming: Readable | undefined
@@ -97,7 +97,7 @@ export const readForm = async <T>(
   })
   parser.on('field', (name, value, nameIsCut, valueIsCut) => {
     if (nameIsCut || valueIsCut) refuse(invalidForm(`a field may be ${fieldBytesMax} bytes long`))
-    else fields[name] = value
+    else fields.set(name, value)
   })
   parser.on('filesLimit', () => refuse(invalidForm('a form may have one file')))
   parser.on('fieldsLimit', () => refuse(invalidForm(`a form may have ${fieldsMax} fields`)))
@@ -113,5 +113,5 @@ export const readForm = async <T>(
     throw cause
   }
   if (taking === undefined) throw invalidForm(`the form has no file: put one in the field ${fileField}`)
-  return { fields, file: await taking }
+  return { fields: Object.fromEntries(fields), file: await taking }
 }

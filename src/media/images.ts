@@ -10,13 +10,17 @@ export interface PictureSize {
   readonly height: number
   /** More than 1 when it moves. */
   readonly frames: number
+  /** It can be decoded row by row: the others are in memory as a whole, 4 bytes a pixel and more. */
+  readonly byRows: boolean
 }
 
 /** What sharp may open at all: no SVG, PDF or others that are programs more than pictures. */
 const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((name) => `VipsForeignLoad${name}`)
 
-/** One that has more is not decoded: it would take hundreds of MB of memory. */
+/** A picture that has more is not decoded: it would take hundreds of MB of memory. */
 const pixelsMax = 50_000_000
+const wholePixelsMax = 16_000_000
+const rowFormats: ReadonlySet<string> = new Set(['jpeg', 'png', 'tiff'])
 const workSeconds = 30
 
 export const thumbnailSideMax = 100
@@ -41,11 +45,15 @@ const load = async () => {
 }
 let loading: ReturnType<typeof load> | undefined
 
-const open = async (file: string, options: SharpOptions = {}): Promise<Sharp> => {
+const open = async (file: string, options: SharpOptions): Promise<Sharp> => {
   loading ??= load()
   const sharp = await loading
-  return sharp(file, { sequentialRead: true, limitInputPixels: pixelsMax, ...options })
+  return sharp(file, { sequentialRead: true, ...options })
 }
+
+/** Whether it takes little enough memory to be decoded. Frames are decoded one by one. */
+export const isDecodable = ({ width, height, byRows }: PictureSize): boolean =>
+  width * height <= (byRows ? pixelsMax : wholePixelsMax)
 
 const invalid = (detail: string, cause?: unknown): GatewayError =>
   new GatewayError('media_invalid', detail, { cause })
@@ -57,20 +65,28 @@ const unreadable = (cause: unknown): GatewayError =>
 export const pictureSize = async (file: string): Promise<PictureSize> => {
   try {
     const picture = await open(file, { limitInputPixels: false })
-    const { format, pages, autoOrient } = await picture.metadata()
-    return { format, width: autoOrient.width, height: autoOrient.height, frames: pages ?? 1 }
+    const { format, pages, autoOrient, isProgressive } = await picture.metadata()
+    return {
+      format,
+      width: autoOrient.width,
+      height: autoOrient.height,
+      frames: pages ?? 1,
+      byRows: isProgressive !== true && rowFormats.has(format),
+    }
   } catch (error) {
     throw unreadable(error)
   }
 }
 
-/** A JPEG of it, at most `sideMax` wide and high; null when that cannot be made. */
+/** A JPEG of it, at most `sideMax` wide and high; null when it is too large for that, or broken. */
 export const pictureThumbnail = async (
   file: string,
+  size: PictureSize,
   sideMax: number = thumbnailSideMax,
 ): Promise<Uint8Array | null> => {
+  if (!isDecodable(size)) return null
   try {
-    const picture = await open(file, { failOn: 'none' })
+    const picture = await open(file, { failOn: 'none', limitInputPixels: pixelsMax })
     const jpeg = await picture
       .timeout({ seconds: workSeconds })
       .autoOrient()
@@ -84,10 +100,20 @@ export const pictureThumbnail = async (
   }
 }
 
+const checkDecodable = (size: PictureSize): void => {
+  if (isDecodable(size)) return
+  const { width, height, byRows } = size
+  const most = (byRows ? pixelsMax : wholePixelsMax) / 1_000_000
+  throw invalid(
+    `this picture of ${width} x ${height} is too large to be converted: ${most} million pixels are the most`,
+  )
+}
+
 /** Writes it as a JPEG. Rejects with GatewayError `media_invalid`. */
-export const toJpeg = async (file: string, output: string): Promise<void> => {
+export const toJpeg = async (file: string, size: PictureSize, output: string): Promise<void> => {
+  checkDecodable(size)
   try {
-    const picture = await open(file)
+    const picture = await open(file, { limitInputPixels: pixelsMax })
     await picture
       .timeout({ seconds: workSeconds })
       .autoOrient()
@@ -100,7 +126,10 @@ export const toJpeg = async (file: string, output: string): Promise<void> => {
 }
 
 /** Whether it is a sticker as it stands. */
-export const isSticker = ({ format, width, height, frames }: PictureSize, bytes: number): boolean =>
+export const isSticker = (
+  { format, width, height, frames }: Omit<PictureSize, 'byRows'>,
+  bytes: number,
+): boolean =>
   format === 'webp' &&
   width === stickerSide &&
   height === stickerSide &&
@@ -110,14 +139,16 @@ export const isSticker = ({ format, width, height, frames }: PictureSize, bytes:
  * Writes it as a sticker, a WebP of 512 x 512 in the best quality that fits; one that moves goes on moving. Rejects with
  * GatewayError `media_invalid`.
  */
-export const toSticker = async (file: string, { frames }: PictureSize, output: string): Promise<void> => {
+export const toSticker = async (file: string, size: PictureSize, output: string): Promise<void> => {
+  const { frames } = size
+  checkDecodable(size)
   if (frames > stickerFramesMax) {
     throw invalid(`a sticker may have ${stickerFramesMax} frames; this one has ${frames}`)
   }
   const bytesMax = frames > 1 ? animatedStickerBytesMax : stickerBytesMax
   for (const quality of stickerQualities) {
     try {
-      const picture = await open(file, { animated: true })
+      const picture = await open(file, { animated: true, limitInputPixels: pixelsMax })
       const { size } = await picture
         .timeout({ seconds: workSeconds })
         .autoOrient()

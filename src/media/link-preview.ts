@@ -2,7 +2,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { AddressGuard } from './addresses.ts'
 import { type FetchOptions, fetchUrl } from './fetch.ts'
-import { pictureThumbnail } from './images.ts'
+import { pictureSize, pictureThumbnail } from './images.ts'
 import type { Spool } from './spool.ts'
 
 export interface PagePreview {
@@ -136,7 +136,7 @@ const createRead =
         spool.take(fetched.body, { bytesMax, signal }),
       )
       try {
-        const thumbnail = await pictureThumbnail(file.path, pictureSideMax)
+        const thumbnail = await pictureThumbnail(file.path, await pictureSize(file.path), pictureSideMax)
         return thumbnail !== null && thumbnail.length <= thumbnailBytesMax ? thumbnail : null
       } finally {
         await spool.remove(file.path)

@@ -68,8 +68,9 @@ const unknown = {
 }
 
 const picture = async (file: string, mimetype: string): Promise<Description> => {
-  const { width, height, frames } = await pictureSize(file)
-  const thumbnail = await pictureThumbnail(file)
+  const size = await pictureSize(file)
+  const thumbnail = await pictureThumbnail(file, size)
+  const { width, height, frames } = size
   return { ...unknown, mimetype, width, height, thumbnail, animated: frames > 1 }
 }
 
@@ -80,7 +81,7 @@ const asImage = async ({ file, output, detected }: Shaping): Promise<Shaped> => 
     )
   }
   if (sentAsImage.has(detected)) return { description: await picture(file, detected), made: false }
-  await toJpeg(file, output)
+  await toJpeg(file, await pictureSize(file), output)
   return { description: await picture(output, 'image/jpeg'), made: true }
 }
 

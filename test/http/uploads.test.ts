@@ -216,7 +216,8 @@ describe('POST /api/devices/{id}/send-media', () => {
       status: 422,
       json: { type: '/problems/invalid-body' },
     })
-    expect(await post(api, path, formOf({ file, to: '1', text: 'x' }))).toMatchObject({ status: 422 })
+    for (const name of ['text', '__proto__'])
+      expect(await post(api, path, formOf({ file, to: '1', [name]: 'x' }))).toMatchObject({ status: 422 })
     expect(await post(api, path, formOf({ file, to: 'nobody' }))).toMatchObject({
       status: 422,
       json: { type: '/problems/invalid-recipient' },

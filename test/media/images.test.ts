@@ -4,6 +4,7 @@ import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import {
   animatedStickerBytesMax,
+  isDecodable,
   isSticker,
   pictureSize,
   pictureThumbnail,
@@ -20,7 +21,7 @@ describe.each(formats)('a %s', (format) => {
   it('tells its size, and has a small JPEG made of it', async () => {
     const file = await put(await newFolder(), 'picture', await pictureBytes(format))
     expect(await pictureSize(file)).toMatchObject({ width: 320, height: 160, frames: 1 })
-    const thumbnail = (await pictureThumbnail(file)) ?? new Uint8Array()
+    const thumbnail = (await pictureThumbnail(file, await pictureSize(file))) ?? new Uint8Array()
     expect(await sharp(thumbnail).metadata()).toMatchObject({ format: 'jpeg', width: 100, height: 50 })
     expect(thumbnail.length).toBeLessThan(8_192)
   })
@@ -28,7 +29,8 @@ describe.each(formats)('a %s', (format) => {
   it('becomes a JPEG of its size', async () => {
     const folder = await newFolder()
     const output = path.join(folder, 'out')
-    await toJpeg(await put(folder, 'picture', await pictureBytes(format)), output)
+    const file = await put(folder, 'picture', await pictureBytes(format))
+    await toJpeg(file, await pictureSize(file), output)
     expect(await pictureSize(output)).toMatchObject({ format: 'jpeg', width: 320, height: 160 })
   })
 
@@ -38,7 +40,7 @@ describe.each(formats)('a %s', (format) => {
     const output = path.join(folder, 'out')
     await toSticker(file, await pictureSize(file), output)
     const size = await pictureSize(output)
-    expect(size).toEqual({ format: 'webp', width: 512, height: 512, frames: 1 })
+    expect(size).toMatchObject({ format: 'webp', width: 512, height: 512, frames: 1 })
     expect(isSticker(size, (await stat(output)).size)).toBe(true)
     // The room above and below is clear.
     const { data } = await sharp(output).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
@@ -53,7 +55,9 @@ describe('a picture', () => {
       .toBuffer()
     const file = await put(await newFolder(), 'turned.jpg', turned)
     expect(await pictureSize(file)).toMatchObject({ width: 160, height: 320 })
-    expect(await sharp((await pictureThumbnail(file)) ?? new Uint8Array()).metadata()).toMatchObject({
+    expect(
+      await sharp((await pictureThumbnail(file, await pictureSize(file))) ?? new Uint8Array()).metadata(),
+    ).toMatchObject({
       width: 50,
       height: 100,
     })
@@ -61,9 +65,10 @@ describe('a picture', () => {
 
   it('that is not one cannot be read', async () => {
     const file = await put(await newFolder(), 'x.png', 'no picture at all')
+    const size = { format: 'png', width: 1, height: 1, frames: 1, byRows: true }
     await expect(pictureSize(file)).rejects.toMatchObject({ code: 'media_invalid' })
-    await expect(toJpeg(file, `${file}.jpg`)).rejects.toMatchObject({ code: 'media_invalid' })
-    expect(await pictureThumbnail(file)).toBeNull()
+    await expect(toJpeg(file, size, `${file}.jpg`)).rejects.toMatchObject({ code: 'media_invalid' })
+    expect(await pictureThumbnail(file, size)).toBeNull()
   })
 
   it('is never an SVG, which may name other files', async () => {
@@ -73,14 +78,44 @@ describe('a picture', () => {
     await expect(pictureSize(file)).rejects.toMatchObject({ code: 'media_invalid' })
   })
 
-  it('of too many pixels is not decoded, and still tells its size', async () => {
-    const big = await sharp({ create: { width: 8_000, height: 6_500, channels: 3, background: 'red' } })
-      .png({ compressionLevel: 1 })
+  it.each([
+    ['png', true, 50_000_000],
+    ['webp', false, 16_000_000],
+    ['gif', false, 16_000_000],
+    ['avif', false, 16_000_000],
+    ['jpeg', true, 50_000_000],
+  ] as const)('of too many pixels is not decoded: %s', async (format, byRows, pixelsMax) => {
+    const size = await pictureSize(await put(await newFolder(), 'picture', await pictureBytes(format)))
+    expect(size.byRows).toBe(byRows)
+    expect(isDecodable({ ...size, width: pixelsMax, height: 1 })).toBe(true)
+    expect(isDecodable({ ...size, width: pixelsMax + 1, height: 1 })).toBe(false)
+  })
+
+  it('of many pixels is in memory as a whole when it comes in several passes', async () => {
+    const folder = await newFolder()
+    for (const format of ['jpeg', 'png'] as const) {
+      const file = path.join(folder, format)
+      await sharp(await pictureBytes('png'))
+        .toFormat(format, { progressive: true })
+        .toFile(file)
+      expect((await pictureSize(file)).byRows).toBe(false)
+    }
+  })
+
+  it('that is too large still tells its size, and cannot be converted', async () => {
+    const big = await sharp({ create: { width: 4_100, height: 4_000, channels: 3, background: 'red' } })
+      .png({ compressionLevel: 1, progressive: true })
       .toBuffer()
     const file = await put(await newFolder(), 'big.png', big)
-    expect(await pictureSize(file)).toMatchObject({ width: 8_000, height: 6_500 })
-    expect(await pictureThumbnail(file)).toBeNull()
-    await expect(toJpeg(file, `${file}.jpg`)).rejects.toMatchObject({ code: 'media_invalid' })
+    const size = await pictureSize(file)
+    expect(size).toMatchObject({ width: 4_100, height: 4_000 })
+    expect(await pictureThumbnail(file, size)).toBeNull()
+    const refusal = {
+      code: 'media_invalid',
+      message: 'this picture of 4100 x 4000 is too large to be converted: 16 million pixels are the most',
+    }
+    await expect(toJpeg(file, size, `${file}.jpg`)).rejects.toMatchObject(refusal)
+    await expect(toSticker(file, size, `${file}.webp`)).rejects.toMatchObject(refusal)
   })
 })
 
@@ -92,7 +127,12 @@ describe('a sticker', () => {
     expect(size.frames).toBe(4)
     const output = path.join(folder, 'out')
     await toSticker(file, size, output)
-    expect(await pictureSize(output)).toEqual({ format: 'webp', width: 512, height: 512, frames: 4 })
+    expect(await pictureSize(output)).toMatchObject({
+      format: 'webp',
+      width: 512,
+      height: 512,
+      frames: 4,
+    })
     expect((await stat(output)).size).toBeLessThanOrEqual(animatedStickerBytesMax)
   })
 
