@@ -33,6 +33,8 @@ export const stickerBytesMax = 102_400
 export const animatedStickerBytesMax = 512_000
 export const stickerFramesMax = 150
 const stickerQualities: readonly number[] = [80, 60, 40, 20, 5]
+/** Fewer: each takes seconds when there are many frames. */
+const animatedQualities: readonly number[] = [60, 10]
 const stickerEffort = 2
 
 const load = async () => {
@@ -146,7 +148,7 @@ export const toSticker = async (file: string, size: PictureSize, output: string)
     throw invalid(`a sticker may have ${stickerFramesMax} frames; this one has ${frames}`)
   }
   const bytesMax = frames > 1 ? animatedStickerBytesMax : stickerBytesMax
-  for (const quality of stickerQualities) {
+  for (const quality of frames > 1 ? animatedQualities : stickerQualities) {
     try {
       const picture = await open(file, { animated: true, limitInputPixels: pixelsMax })
       const { size } = await picture
