@@ -1,11 +1,11 @@
 import type { GivenBody, GivenFileBody, GivenMedia, LinkPreview, MessageBody } from '../domain/body.ts'
 import { GatewayError } from '../domain/errors.ts'
-import type { Media } from '../domain/media.ts'
+import { type Media, mediaRef } from '../domain/media.ts'
 import { BlobMissingError } from '../media/blobs.ts'
 import { firstUrl } from '../media/link-preview.ts'
 import { fitsAs, type MediaKind } from '../media/shape.ts'
 import type { ControlContext } from './context.ts'
-import { keepFile, refOf } from './keep-file.ts'
+import { keepFile } from './keep-file.ts'
 
 export interface CompletedBody {
   readonly body: MessageBody
@@ -106,7 +106,7 @@ export const bodyWithFile = (
   { file, animated }: Pick<Attached, 'file' | 'animated'>,
 ): MessageBody => {
   const known = {
-    media: refOf(file),
+    media: mediaRef(file),
     // Of a document its sender may know more than its content shows.
     mimetype: body.type === 'document' ? (body.mimetype ?? file.mimetype) : file.mimetype,
   }
@@ -150,7 +150,7 @@ export const previewOf = async (
   try {
     const origin = { from: 'stream', stream: toStream(thumbnail) } as const
     const accepted = await accept(origin, 'file', { mimetype: 'image/jpeg' })
-    return { ...preview, image: refOf(await keepFile(ctx, { ...accepted, thumbnail }, 'url', deviceId)) }
+    return { ...preview, image: mediaRef(await keepFile(ctx, { ...accepted, thumbnail }, 'url', deviceId)) }
   } catch {
     // A text is worth more than the picture of what it names.
     return preview
@@ -165,7 +165,7 @@ const checkedPreview = async (
 ): Promise<LinkPreview> => {
   const file = image === undefined ? undefined : await store.media.get(image.uploadId)
   const own = file !== undefined && (file.deviceId === null || file.deviceId === deviceId)
-  return own ? { ...preview, image: refOf(file) } : preview
+  return own ? { ...preview, image: mediaRef(file) } : preview
 }
 
 /** Has the file of a body brought here, and the preview of a text's link made. */

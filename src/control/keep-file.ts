@@ -1,4 +1,3 @@
-import type { MediaRef } from '../domain/body.ts'
 import type { Media, MediaSource } from '../domain/media.ts'
 import type { AcceptedFile } from '../media/accept.ts'
 import { newId } from '../runtime/ids.ts'
@@ -14,14 +13,3 @@ export const keepFile = (
   const now = clock.now()
   return store.media.add({ ...file, id: newId('med', now), deviceId, source }, origin, now)
 }
-
-/** What a body says of a file. */
-export const refOf = ({ id, bytes, sha256, width, height, seconds }: Media): MediaRef => ({
-  uploadId: id,
-  // Of one that is still to come the sender may not have said.
-  ...(bytes === 0 ? {} : { bytes }),
-  ...(sha256 === '' ? {} : { sha256 }),
-  ...(width === null ? {} : { width }),
-  ...(height === null ? {} : { height }),
-  ...(seconds === null ? {} : { seconds }),
-})

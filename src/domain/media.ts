@@ -1,6 +1,6 @@
 /** Files that come with messages, or wait to be sent with one. */
 
-import type { BodyType } from './body.ts'
+import type { BodyType, MediaRef } from './body.ts'
 
 export type MediaSource = 'upload' | 'base64' | 'url' | 'whatsapp'
 export const mediaSources: readonly MediaSource[] = ['upload', 'base64', 'url', 'whatsapp']
@@ -82,3 +82,13 @@ export interface Media extends FileInfo {
   readonly storedAt: number | null
   readonly removedAt: number | null
 }
+
+/** What a body says of a file; of one that is still to come its sender may have told less. */
+export const mediaRef = ({ id, bytes, sha256, width, height, seconds }: Media): MediaRef => ({
+  uploadId: id,
+  ...(bytes === 0 ? {} : { bytes }),
+  ...(sha256 === '' ? {} : { sha256 }),
+  ...(width === null ? {} : { width }),
+  ...(height === null ? {} : { height }),
+  ...(seconds === null ? {} : { seconds }),
+})

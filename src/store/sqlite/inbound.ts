@@ -2,7 +2,7 @@ import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
 import type { MessageBody } from '../../domain/body.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
-import type { Media } from '../../domain/media.ts'
+import { type Media, mediaRef } from '../../domain/media.ts'
 import {
   awaitingRetry,
   isPending,
@@ -18,7 +18,7 @@ import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { messageColumns, messageEvent, newMessage, toMessage, type MessageQueries } from './message-rows.ts'
-import { type MediaQueries, mediaRef, receivedMedia } from './media-rows.ts'
+import { type MediaQueries, receivedMedia } from './media-rows.ts'
 import { journal, messages as messagesTable } from './schema.ts'
 import { directAll, directWrite, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'

@@ -1,6 +1,5 @@
 /** Files as rows, and the queries on them that more than one aggregate needs. */
 import type { NewEvent } from '../../domain/event.ts'
-import type { MediaRef } from '../../domain/body.ts'
 import type { Media, ReceivedFile, RemoteFile } from '../../domain/media.ts'
 import type { FilePlace } from '../store.ts'
 import { eq, getTableColumns } from './drizzle.ts'
@@ -100,16 +99,6 @@ export const receivedMedia = (
     removedAt: null,
   }
 }
-
-/** What a body says of it. */
-export const mediaRef = ({ id, bytes, sha256, width, height, seconds }: Media): MediaRef => ({
-  uploadId: id,
-  ...(bytes === 0 ? {} : { bytes }),
-  ...(sha256 === '' ? {} : { sha256 }),
-  ...(width === null ? {} : { width }),
-  ...(height === null ? {} : { height }),
-  ...(seconds === null ? {} : { seconds }),
-})
 
 export const mediaColumns = getTableColumns(media)
 
