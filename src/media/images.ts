@@ -73,7 +73,7 @@ export const pictureSize = async (file: string): Promise<PictureSize> => {
       width: autoOrient.width,
       height: autoOrient.height,
       frames: pages ?? 1,
-      byRows: isProgressive !== true && rowFormats.has(format),
+      byRows: !isProgressive && rowFormats.has(format),
     }
   } catch (error) {
     throw unreadable(error)
