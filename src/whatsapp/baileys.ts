@@ -272,19 +272,16 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     guardListeners(sock, fail)
     boundMessages(ws)
     gate.guard(ws)
-    const takeMemberReceipts = (node: BinaryNode): Promise<void> | undefined => {
-      const receipts = memberReceiptsOf(node, me(), clock.now())
-      return receipts === undefined
-        ? undefined
-        : groups.others(receipts.group).then((others) => listener.onMemberReceipts(receipts, others))
-    }
     holdBack(
       sock,
       'CB:receipt',
       (node) => {
-        const receipt = receiptOf(node, me(), clock.now())
         if (dropped) return undefined
-        return receipt === undefined ? takeMemberReceipts(node) : listener.onReceipt(receipt)
+        const receipt = receiptOf(node, me(), clock.now())
+        if (receipt !== undefined) return listener.onReceipt(receipt)
+        const receipts = memberReceiptsOf(node, me(), clock.now())
+        if (receipts === undefined) return undefined
+        return groups.others(receipts.group).then((count) => listener.onMemberReceipts(receipts, count))
       },
       fail,
     )

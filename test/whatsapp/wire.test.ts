@@ -140,7 +140,7 @@ describe('what was decrypted is not lost', () => {
     await until('the next message', async () => (await textsOf(client)).includes('after it'))
   })
 
-  test('when its session is gone: a failed message stands in until the sender has written it again', async () => {
+  test('when its session is gone: a pending message stands in until the sender has written it again', async () => {
     const client = await newClient('15553004')
     await control().phone('15553940')
     await control().send('15553940', '15553004', 'first')
@@ -149,22 +149,23 @@ describe('what was decrypted is not lost', () => {
     const gone = Object.fromEntries([...client.sessionIds].map((id) => [id, null]))
     await client.store.auth.commit(client.lease, deviceOfWire, { session: gone }, null, Date.now())
 
-    // The answer to the retry is held back, so that the failed message is seen.
+    // The answer to the retry is held back, so that the pending message is seen.
     await control().post('/faults', { kind: 'delay', device: '15553004', ms: 300 })
     const id = await control().send('15553940', '15553004', 'unreadable at first')
-    const failed = await until('the failed message', async () =>
+    const pending = await until('the pending message', async () =>
       (await client.inbox()).find(({ whatsappId }) => whatsappId === id),
     )
-    expect(failed).toMatchObject({
+    expect(pending).toMatchObject({
       type: 'undecryptable',
-      status: 'failed',
-      error: { code: 'undecryptable', detail: 'No session record' },
+      status: 'delivered',
+      deliveredAt: null,
+      error: { code: 'awaiting_retry', detail: 'No session record' },
     })
     await control().call('DELETE', '/faults')
     await until('its content', async () => (await textsOf(client)).includes('unreadable at first'))
     const messages = (await client.inbox()).filter(({ whatsappId }) => whatsappId === id)
     expect(messages).toHaveLength(1)
-    expect(messages[0]).toMatchObject({ id: failed.id, type: 'text', status: 'delivered', error: null })
+    expect(messages[0]).toMatchObject({ id: pending.id, type: 'text', status: 'delivered', error: null })
   })
 })
 
