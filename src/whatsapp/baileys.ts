@@ -171,6 +171,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     const groups = createGroups({
       keys: auth.keys,
       now: () => clock.now(),
+      learn: (pairs) => store.addresses.learn(lease, deviceId, pairs, clock.now()),
       fetch: (group) => opened().groupMetadata(group),
       alone: (work) => {
         const { keys } = opened().authState

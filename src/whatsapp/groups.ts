@@ -1,4 +1,5 @@
 import type { BinaryNode, GroupMetadata, SignalDataSet, SignalKeyStore } from '@whiskeysockets/baileys'
+import { normalizeJid } from '../domain/jid.ts'
 import { boundedMap } from './caches.ts'
 
 /** A group's members are asked for again after this time, unless WhatsApp announces a change before. */
@@ -29,6 +30,8 @@ interface Memory {
 export interface GroupsOptions {
   readonly keys: SignalKeyStore
   readonly now: () => number
+  /** Keeps that these are the two addresses of one person each. */
+  readonly learn: (pairs: readonly { readonly pn: string; readonly lid: string }[]) => Promise<void>
   /** Asks the server. */
   readonly fetch: (group: string) => Promise<GroupMetadata>
   /** Runs alone among the sends of the account, and writes what `keys` are given in it as one. */
@@ -59,6 +62,16 @@ export interface Groups {
 
 const sizeOf = (keyed: Keyed): number => Object.keys(keyed).length
 
+/** Members whom the server names by both addresses. Baileys reads them and keeps them nowhere (groups.js `extractGroupMetadata`). */
+const pairsOf = ({ participants }: GroupMetadata): { pn: string; lid: string }[] =>
+  participants.flatMap((member) => {
+    const named = normalizeJid(member.id)
+    const [pn, lid] = named?.endsWith('@lid')
+      ? [normalizeJid(member.phoneNumber), named]
+      : [named, normalizeJid(member.lid)]
+    return pn === undefined || lid === undefined ? [] : [{ pn, lid }]
+  })
+
 /** As much as Baileys looks at when it sends (messages-send.ts `relayMessage`). */
 const slim = (metadata: GroupMetadata): GroupMetadata => {
   const { id, subject, owner, addressingMode, ephemeralDuration, participants } = metadata
@@ -80,7 +93,7 @@ const hasLeaver = ({ content }: BinaryNode): boolean =>
  * and it takes a device for keyed as soon as bytes were written, which a socket that died a moment later never
  * delivered: nobody in the group could read what follows. Here only an ack makes that true.
  */
-export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsOptions): Groups => {
+export const createGroups = ({ keys, now, learn, fetch, alone, ownSenderKeys }: GroupsOptions): Groups => {
   // Baileys' types name only the key types that it uses itself; the store takes any.
   const rows = keys as unknown as {
     get<T>(type: string, ids: string[]): Promise<Record<string, T | undefined>>
@@ -121,7 +134,10 @@ export const createGroups = ({ keys, now, fetch, alone, ownSenderKeys }: GroupsO
 
   const ask = async (group: string): Promise<GroupMetadata> => {
     const before = forgotten
-    const metadata = slim(await fetch(group))
+    const whole = await fetch(group)
+    const pairs = pairsOf(whole)
+    if (pairs.length > 0) await learn(pairs)
+    const metadata = slim(whole)
     if (before === forgotten) {
       const entry: Entry = { at: now(), metadata }
       entries.set(group, entry)

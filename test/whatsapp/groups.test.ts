@@ -40,6 +40,7 @@ const open = async (store: Store) => {
   const groups = createGroups({
     keys: auth.keys,
     now: () => clock.now,
+    learn: (pairs) => store.addresses.learn(lease, 'phone-1', pairs, clock.now),
     fetch: () => {
       server.asked += 1
       return server.answer()
@@ -68,6 +69,22 @@ describe('who is in a group', () => {
     const second = await open(store)
     expect(await second.idsOf()).toEqual(['1@lid', '2@lid'])
     expect(second.server.asked).toBe(0)
+  })
+
+  test('is kept with both addresses of each member, under whichever the group has them', async () => {
+    const store = await memoryStore()
+    const { idsOf, server } = await open(store)
+    const [pn, lid] = ['4915111111111@s.whatsapp.net', '111111111111111@lid']
+    const [otherPn, otherLid] = ['4915222222222@s.whatsapp.net', '222222222222222@lid']
+    const participants = [
+      { id: lid, phoneNumber: pn },
+      { id: otherPn, lid: otherLid },
+    ]
+    server.answer = async () => ({ ...metadataOf(), participants })
+    expect(await idsOf()).toEqual([lid, otherPn])
+    expect(await store.addresses.complete('phone-1', { pn: null, lid })).toEqual({ pn, lid })
+    const other = await store.addresses.complete('phone-1', { pn: otherPn, lid: null })
+    expect(other).toEqual({ pn: otherPn, lid: otherLid })
   })
 
   test('is asked again after a day, and when the clock was put back', async () => {
