@@ -55,6 +55,8 @@ export const typedBodyOf = async (
   c: RequestContext,
   schemas: ReadonlyMap<string, z.ZodObject>,
   bytesMax: number,
+  /** Types that one might expect, and why there are none such. */
+  refusals: ReadonlyMap<string, string>,
 ): Promise<Record<string, unknown>> => {
   const value = await readJson(c.req.raw, bytesMax)
   if (value === undefined) throw new GatewayError('invalid_json', 'the body is missing; it must be JSON')
@@ -62,6 +64,8 @@ export const typedBodyOf = async (
   const schema = typeof type === 'string' ? schemas.get(type) : undefined
   if (schema === undefined) {
     const detail = `type must be one of ${[...schemas.keys()].join(', ')}`
+    const why = typeof type === 'string' ? refusals.get(type) : undefined
+    if (why !== undefined) throw new GatewayError('invalid_body', why)
     throw new GatewayError('invalid_body', type === undefined ? `type is missing; ${detail}` : detail)
   }
   return check(schema, value, 'invalid_body')

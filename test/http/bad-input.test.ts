@@ -41,6 +41,19 @@ describe('a body', () => {
     isProblem(answer, 'invalid-json')
   })
 
+  test.each(['buttons', 'list', 'interactive', 'template', 'carousel'])(
+    'of the type %s, which phones do not show, is told what to send instead',
+    async (type) => {
+      const answer = await postRaw(
+        JSON.stringify({ to: '1234567890', type }),
+        json,
+        '/api/devices/myphone/messages',
+      )
+      isProblem(answer, 'invalid-body')
+      expect(answer.json).toMatchObject({ status: 422, error: expect.stringContaining('poll') })
+    },
+  )
+
   test('that is no UTF-8 is 400', async () => {
     const answer = await postRaw(Uint8Array.from([0x22, 0xff, 0xfe, 0x22]))
     expect(answer.status).toBe(400)

@@ -12,7 +12,7 @@ import { bodyOf, defined, pathParam, queryOf, typedBodyOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
 import { replyJson, type ReplyHeaders } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
-import { sendRequest, sendSchemas } from '../wire/body.ts'
+import { refusedTypes, sendRequest, sendSchemas } from '../wire/body.ts'
 import { deviceIdSchema } from '../wire/device.ts'
 import {
   messageSchema,
@@ -144,7 +144,7 @@ export const messageRoutes: readonly Route[] = [
       },
     },
     handle: async (c, ctx) => {
-      const { to, ...body } = await typedBodyOf(c, sendSchemas, bodyWithFileBytesMax)
+      const { to, ...body } = await typedBodyOf(c, sendSchemas, bodyWithFileBytesMax, refusedTypes)
       const options = sendOptions(c)
       const outcome = await sendBody(ctx, {
         deviceId: pathParam(c, 'id'),

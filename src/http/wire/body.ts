@@ -292,6 +292,13 @@ export const sendSchemas = new Map<string, z.ZodObject>([
   ),
 ])
 
+const notShown =
+  "WhatsApp's apps do not show buttons, lists and templates of accounts like this one any more: ask with a poll, or in a text"
+
+export const refusedTypes: ReadonlyMap<string, string> = new Map(
+  ['buttons', 'list', 'interactive', 'template', 'carousel'].map((type) => [type, notShown]),
+)
+
 export const sendRequest = z.union([...sendSchemas.values()]).openapi('SendBodyRequest')
 
 /** Kinds of messages that come in and have no body. */
