@@ -2,6 +2,10 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: ['./src/store/sqlite/schema.ts', './src/store/sqlite/views.ts'],
+  schema: [
+    './src/store/sqlite/schema.ts',
+    './src/store/sqlite/bulk-schema.ts',
+    './src/store/sqlite/views.ts',
+  ],
   out: './migrations/sqlite',
 })

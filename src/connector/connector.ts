@@ -18,6 +18,7 @@ import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { startLeaseKeeper } from './lease-keeper.ts'
 import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
 import type { MediaDeps } from './traffic.ts'
+import { startOutboxClerk } from './outbox-clerk.ts'
 
 export interface ConnectorOptions {
   /** Unique to this process: `con_…`. */
@@ -217,7 +218,8 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
     else if (event.type === 'media.waiting') runners.get(event.deviceId)?.pokeMedia()
     else if (event.type === 'operation.queued') runners.get(event.deviceId)?.pokeOperations()
-    else if (event.type === 'device.status_changed') {
+    else if (event.type === 'message.scheduled') clerk.poke()
+    else if (event.type === 'device.status_changed' || event.type === 'device.pacing_changed') {
       concerned.add(event.deviceId)
       loop.poke()
     }
@@ -232,7 +234,14 @@ export const startConnector = (options: ConnectorOptions): Connector => {
       const events = await store.events.after(cursor, {
         limit: eventBatch,
         until: newest,
-        types: ['message.queued', 'operation.queued', 'media.waiting', 'device.status_changed'],
+        types: [
+          'message.queued',
+          'operation.queued',
+          'message.scheduled',
+          'media.waiting',
+          'device.status_changed',
+          'device.pacing_changed',
+        ],
       })
       for (const event of events) react(event)
       const last = events[eventBatch - 1]
@@ -250,6 +259,13 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   }
   const sweeper = startMediaSweeper({ media: store.media, blobs, retentionMs, quotaBytes, ...sweep })
   const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
+  const clerk = startOutboxClerk({
+    schedule: store.schedule,
+    seat: () => seat,
+    clock,
+    origin: () => ({ actor, requestId: newId('tick', clock.now()) }),
+    onError: (error) => log.error({ err: error }, 'outbox clerk failed'),
+  })
   const unsubscribe = store.onChange(() => {
     dirty = true
     feed.poke()
@@ -259,7 +275,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     async stop() {
       stopped = true
       unsubscribe()
-      await Promise.all([feed.stop(), loop.stop(), sweeper.stop(), givingUp.stop()])
+      await Promise.all([feed.stop(), loop.stop(), sweeper.stop(), givingUp.stop(), clerk.stop()])
       const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
       await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
         log.warn({ err: error }, 'connections were cut')

@@ -86,13 +86,15 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
   let lost = false
   /** Only the newest request for a pairing code is answered. */
   let codesAsked = 0
+  /** The row as it was last seen. */
+  let latest = device
   /** The account that the open socket is logged in as. */
   let ownAddress = ''
-  const owed = createOwed((generation, observation) =>
-    store.devices.observe(lease, deviceId, (before) =>
+  const owed = createOwed(async (generation, observation) => {
+    latest = await store.devices.observe(lease, deviceId, (before) =>
       observe(before, generation, observation, origin(), clock.now()),
-    ),
-  )
+    )
+  })
 
   const listenerFor = (own: number): SocketListener =>
     createSocketListener({
@@ -290,6 +292,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       traffic = startTraffic({
         store,
         media,
+        limits: () => latest,
         deviceId,
         lease,
         isHeld: () => isHeld(lease),
@@ -351,6 +354,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     const settledRow = Math.abs(clock.now() - row.updatedAt) > rowSettlesMs
     if (settledRow && row.updatedAt === seen.updatedAt && row.generation === seen.generation) return
     seen = row
+    latest = row
+    traffic?.pokeOutbox()
     void started.then(() => dispatch('row'))
   }
   next(device)

@@ -1,5 +1,6 @@
 import type { Origin } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
+import type { Pacing } from '../domain/pacing.ts'
 import { type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { partyJid } from '../domain/jid.ts'
 import type { Message } from '../domain/message.ts'
@@ -8,15 +9,18 @@ import type { Clock } from '../runtime/clock.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
-import type { ClaimedMessage, OutboxStore } from '../store/store.ts'
+import type { ClaimedMessage, OutboxStore, PacingStore } from '../store/store.ts'
 import type { Prepared, WhatsAppSocket } from '../whatsapp/socket.ts'
 
 export interface OutboxSenderOptions {
   readonly outbox: OutboxStore
+  readonly pacing: Pick<PacingStore, 'claim' | 'holds'>
+  /** How fast the device may send, as its row says now. */
+  readonly limits: () => { readonly pacing: Pacing | null; readonly restrictedUntil: number | null }
   readonly deviceId: string
   readonly lease: Lease
   readonly isHeld: () => boolean
-  readonly socket: Pick<WhatsAppSocket, 'send'>
+  readonly socket: Pick<WhatsAppSocket, 'send' | 'typing'>
   /** Makes the bytes of a message that has only a body yet. */
   readonly prepare: (message: Message) => Promise<Prepared>
   /** The phone-number JID that the socket is logged in as. */
@@ -43,10 +47,12 @@ const recordRetryMs = 1_000
 
 /** Sends what is due over one open socket: claim, send, record. */
 export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender => {
-  const { outbox, deviceId, lease, isHeld, socket, prepare, ownAddress, clock, random, origin, onLost, log } =
-    options
+  const { outbox, pacing, limits, deviceId, lease, isHeld, socket, prepare } = options
+  const { ownAddress, clock, random, origin, onLost, log } = options
   const ending = new AbortController()
   const inFlight = new Set<Promise<void>>()
+  /** Some may be held, of an earlier time too; undefined before anybody has looked. */
+  let mayHold: boolean | undefined
 
   /** What was prepared for an earlier attempt is sent again as it was. */
   const contentOf = async ({ message, content }: ClaimedMessage): Promise<Prepared> => {
@@ -67,14 +73,23 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
     const prepared = await contentOf(claimed)
     if (prepared.kind !== 'ready') return prepared
     const { content } = prepared
+    if (claimed.typingMs !== null) {
+      const typing = { to: partyJid(message.chat), recording: message.type === 'voice' }
+      await socket.typing({ ...typing, forMs: claimed.typingMs }, ending.signal)
+      if (ending.signal.aborted)
+        return { kind: 'not_sent', detail: 'the connection ended while it was typed' }
+    }
+    if (claimed.expiresAt !== null && clock.now() >= claimed.expiresAt) {
+      return { kind: 'not_sent', detail: 'its time ran out' }
+    }
     return socket.send({ to: partyJid(message.chat), whatsappId: message.whatsappId, content })
   }
 
   const attempt = async (claimed: ClaimedMessage): Promise<void> => {
-    const { message, attempts, since } = claimed
+    const { message } = claimed
     const outcome = await trySend(claimed)
     const now = clock.now()
-    const after = afterAttempt(outcome, { attempts, since }, now, random)
+    const after = afterAttempt(outcome, claimed, now, random)
     log.debug(
       { device: deviceId, message: message.id, outcome: outcome.kind, state: after.state },
       'attempt ended',
@@ -93,16 +108,35 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
     }
   }
 
+  /** Claims what may go now; resolves with until when nothing more may, if that is known. */
+  const claim = async (
+    limit: number,
+    now: number,
+  ): Promise<{ claimed: readonly ClaimedMessage[]; until?: number | undefined }> => {
+    const { pacing: rules, restrictedUntil } = limits()
+    const restricted = restrictedUntil !== null && restrictedUntil > now
+    if (rules === null && !restricted && mayHold !== true) {
+      return { claimed: await outbox.claim(lease, { deviceId, limit }, origin(), now) }
+    }
+    const input = { deviceId, limit, rules, restrictedUntil, random }
+    const { claimed, wait, holds } = await pacing.claim(lease, input, origin(), now)
+    mayHold = rules !== null || restricted || holds
+    return { claimed, until: wait?.until ?? (holds ? now : undefined) }
+  }
+
   const loop = startLoop({
     pollMs,
     async tick() {
       const now = clock.now()
       const limit = inFlightMax - inFlight.size
       if (limit <= 0 || !isHeld()) return undefined
+      mayHold ??= await pacing.holds(deviceId)
       const due = await outbox.nextDue(deviceId)
-      if (due === null) return undefined
-      if (due > now && due <= now + dueAheadMaxMs) return due - now
-      const claimed = await outbox.claim(lease, { deviceId, limit }, origin(), now)
+      if (!mayHold) {
+        if (due === null) return undefined
+        if (due > now && due <= now + dueAheadMaxMs) return due - now
+      }
+      const { claimed, until } = await claim(limit, now)
       for (const message of claimed) {
         const run = attempt(message)
           .catch((error: unknown) => {
@@ -115,7 +149,7 @@ export const startOutboxSender = (options: OutboxSenderOptions): OutboxSender =>
           })
         inFlight.add(run)
       }
-      return undefined
+      return until === undefined ? undefined : Math.max(0, until - now)
     },
     onError(error) {
       if (error instanceof StaleLeaseError) onLost()

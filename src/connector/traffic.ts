@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts'
 import type { WhatsAppSocket } from '../whatsapp/socket.ts'
 import { startMediaFetcher } from './media-fetcher.ts'
 import { startOperations } from './operations.ts'
-import { startOutboxSender } from './outbox-sender.ts'
+import { type OutboxSenderOptions, startOutboxSender } from './outbox-sender.ts'
 import { createPrepare } from './prepare.ts'
 import { createUploads, uploadKeptMs } from './uploads.ts'
 
@@ -30,6 +30,7 @@ export interface MediaDeps {
 export interface TrafficOptions {
   readonly store: Store
   readonly media: MediaDeps
+  readonly limits: OutboxSenderOptions['limits']
   readonly deviceId: string
   readonly lease: Lease
   readonly isHeld: () => boolean
@@ -72,6 +73,7 @@ export const startTraffic = ({ media, ownAddress, ...common }: TrafficOptions): 
   const outbox = startOutboxSender({
     ...common,
     outbox: store.outbox,
+    pacing: store.pacing,
     prepare: createPrepare({ store, socket, upload, askFor }),
     ownAddress,
   })

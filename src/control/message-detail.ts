@@ -4,6 +4,7 @@ import type { Message } from '../domain/message.ts'
 import type { MemberCounts, MemberReceipt } from '../domain/receipts.ts'
 import type { ControlContext } from './context.ts'
 import { getMessage } from './get-message.ts'
+import { planOf, type ShownPlan } from './message-plan.ts'
 
 /** A message with what others have done to it. */
 export interface MessageDetail {
@@ -13,6 +14,8 @@ export interface MessageDetail {
   readonly poll: { readonly voters: number; readonly results: readonly PollResult[] } | null
   /** Of a message of ours to a group: how many members it has come so far with; else null. */
   readonly receipts: MemberCounts | null
+  /** While it is not sent: how it will be. */
+  readonly plan: ShownPlan | null
 }
 
 const isOurGroupMessage = ({ direction, chat }: Message): boolean =>
@@ -33,12 +36,13 @@ const pollOf = async (ctx: ControlContext, message: Message): Promise<MessageDet
 export const messageDetail = async (ctx: ControlContext, input: { id: string }): Promise<MessageDetail> => {
   const message = await getMessage(ctx, input)
   const { acts, receipts } = ctx.store
-  const [reactions, poll, counts] = await Promise.all([
+  const [reactions, poll, counts, plan] = await Promise.all([
     acts.reactions(message.id),
     pollOf(ctx, message),
     isOurGroupMessage(message) ? receipts.counts(message.id) : null,
+    planOf(ctx, message),
   ])
-  return { message, reactions, poll, receipts: counts }
+  return { message, reactions, poll, receipts: counts, plan }
 }
 
 /** What a message said before each edit and deletion, oldest first. */

@@ -5,6 +5,7 @@ import type { NewMessage } from '../store/store.ts'
 import type { ControlContext } from './context.ts'
 import { checkIdempotencyKey, requestHash } from './idempotency.ts'
 import { linkedAccount } from './linked-account.ts'
+import type { Plan } from '../domain/plan.ts'
 
 /** How a message is to be accepted. */
 export interface Submission {
@@ -13,6 +14,7 @@ export interface Submission {
   readonly respondAsync: boolean
   /** What the request is about beside this message: it makes two requests the same, too. */
   readonly together?: readonly string[]
+  readonly plan?: Plan | undefined
 }
 
 /** What is known of the message when the wait ends. It is on disk in any case. */
@@ -21,6 +23,8 @@ export interface SendOutcome {
   readonly message: Message
   /** The recipient's JID. */
   readonly to: string
+  /** When it waits for its time. */
+  readonly sendAt?: number | null
 }
 
 /** What a message is to say: its bytes, or a body that the connector makes them from. */
@@ -85,7 +89,7 @@ export const submit = async (
   jid: Jid,
   said: Said,
   request: readonly string[],
-  { idempotencyKey, respondAsync, together = [] }: Submission,
+  { idempotencyKey, respondAsync, together = [], plan }: Submission,
 ): Promise<SendOutcome> => {
   const { store, clock, origin } = ctx
   const idempotency =
@@ -106,6 +110,7 @@ export const submit = async (
         whatsappAt: null,
       },
       ...(idempotency === undefined ? {} : { idempotency }),
+      ...(plan === undefined ? {} : { plan }),
     },
     (device) => {
       const { pn, lid, pushName } = linkedAccount(device, deviceId)
@@ -122,5 +127,8 @@ export const submit = async (
   }
   const { message } = enqueued
   const to = formatJid(jid)
-  return respondAsync ? { kind: kindOf(message.status), message, to } : settled(ctx, message, to)
+  const sendAt = plan?.sendAt ?? null
+  return respondAsync || sendAt !== null
+    ? { kind: kindOf(message.status), message, to, sendAt }
+    : settled(ctx, message, to)
 }

@@ -117,7 +117,7 @@ export type BodyContent =
       readonly groupName?: string
       readonly code: string
       /** ISO 8601, UTC. */
-      readonly expiresAt?: string
+      readonly inviteExpiresAt?: string
       readonly caption?: string
     }
 

@@ -8,6 +8,8 @@ export interface Facts {
   /** Wall-clock ms of the last start: pairing ends `pairingTimeoutMs` after the connector has seen it. */
   readonly startedAt: number
   readonly notBefore: number | null
+  /** Wall-clock ms: no new chats before. */
+  readonly restrictedUntil: number | null
   readonly unlinkRequestedAt: number | null
   /** Whether the credentials belong to an account. */
   readonly paired: boolean
@@ -149,6 +151,7 @@ export const factsOf = (device: Device, paired: boolean): Facts => ({
   generation: device.generation,
   startedAt: device.startedAt,
   notBefore: device.notBefore,
+  restrictedUntil: device.restrictedUntil,
   unlinkRequestedAt: device.unlinkRequestedAt,
   paired,
   announced: device.pairedAt !== null,

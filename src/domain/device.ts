@@ -1,6 +1,7 @@
 import type { Origin, Trace } from './audit.ts'
 import { GatewayError } from './errors.ts'
 import type { NewEvent } from './event.ts'
+import type { Pacing } from './pacing.ts'
 
 /** The guide's words. */
 export type DeviceStatus =
@@ -109,6 +110,10 @@ export interface Device {
   readonly removedAt: number | null
   readonly createdAt: number
   readonly updatedAt: number
+  /** Null: it sends as fast as it can. */
+  readonly pacing: Pacing | null
+  /** Until then WhatsApp lets the account open no new chats; it may have passed. */
+  readonly restrictedUntil: number | null
 }
 
 export const deviceIdPattern = /^[A-Za-z0-9_-]{1,64}$/
@@ -172,6 +177,8 @@ const blank = (id: string, now: number): Device => ({
   removedAt: null,
   createdAt: now,
   updatedAt: now,
+  pacing: null,
+  restrictedUntil: null,
 })
 
 /** A device that the API knows of: a removed one is gone for it, though its row stays. */
@@ -208,7 +215,9 @@ export const start = (before: Device | undefined, id: string, origin: Origin, no
     return { device, events: [], audit: audit(device) }
   }
   const revived: Patch =
-    before.desired === 'removed' ? { account: null, pairedAt: null, removedAt: null } : {}
+    before.desired === 'removed'
+      ? { account: null, pairedAt: null, removedAt: null, restrictedUntil: null, pacing: null }
+      : {}
   const { device, events } = patched(
     before,
     {
@@ -311,6 +320,28 @@ export const remove = (before: Device | undefined, id: string, origin: Origin, n
     origin,
     now,
   )
+}
+
+/** Sets how fast a device may send. */
+export const setPacing = (
+  before: Device | undefined,
+  id: string,
+  pacing: Pacing | null,
+  origin: Origin,
+  now: number,
+): DeviceChange => {
+  const device = existing(before, id)
+  const { audit, events, ...change } = request('device.set_pacing', device, { pacing }, origin, now)
+  const data = { preset: pacing?.preset ?? 'off' }
+  return {
+    ...change,
+    events: [...events, { type: 'device.pacing_changed', deviceId: id, data }],
+    audit: {
+      ...audit,
+      before: { preset: device.pacing?.preset ?? 'off' },
+      after: { preset: 'off', ...pacing },
+    },
+  }
 }
 
 /** Asks for a pairing code. Only a device that waits to be linked can have one. */

@@ -20,6 +20,7 @@ export type EventBody =
         readonly detail: string | null
       }
     }
+  | { readonly type: 'device.pacing_changed'; readonly data: { readonly preset: string } }
   | { readonly type: 'device.qr_updated'; readonly data: { readonly expiresAt: number } }
   | {
       readonly type: 'device.linked'
@@ -28,7 +29,7 @@ export type EventBody =
   | { readonly type: 'device.unlinked'; readonly data: { readonly reason: StatusReason } }
   | {
       readonly type:
-        | `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled' | MessageNews | MessageMark}`
+        | `message.${'received' | 'queued' | Exclude<MessageStatus, 'queued'> | 'cancelled' | 'scheduled' | MessageNews | MessageMark}`
         | 'poll.voted'
       readonly data: { readonly messageId: string; readonly [field: string]: unknown }
     }

@@ -33,11 +33,16 @@ export const linked = ({ pn, lid, pushName }: Account, deviceId: string, now: No
 
 const minuteMs = 60_000
 
+/** The restriction that is still on, if there is one. */
+export const restrictedUntil = ({ restrictedUntil: until }: Facts, now: Now): number | null =>
+  until !== null && until > now.wall ? until : null
+
 export const restriction = (until: number | null, now: Now): Observation =>
   until === null
-    ? { reason: 'opened', detail: null }
+    ? { reason: 'opened', detail: null, restrictedUntil: null }
     : {
         reason: 'restricted',
+        restrictedUntil: until,
         detail: `${reasonText.restricted} for ${Math.ceil((until - now.wall) / minuteMs)} minutes`,
       }
 

@@ -5,6 +5,15 @@ import type { MessageFailure } from './message.ts'
 /** `cancelled` and `failed` are final by a decision, `sent` by the server's ack. */
 export type OutboxState = 'queued' | 'sending' | 'sent' | 'failed' | 'cancelled'
 
+/** Why a queued message is not in the line of its chat yet: its time has not come, or its bulk is paused. */
+export type ParkedFor = 'time' | 'bulk'
+
+/**
+ * Why a message whose turn it is may not use it: the account may open no new chats for a while, or has opened as many as
+ * its pacing allows.
+ */
+export type HeldFor = 'restricted' | 'new_chats'
+
 /** What one attempt to send came to. */
 export type AttemptOutcome =
   | { readonly kind: 'acked'; readonly at: number }
@@ -52,16 +61,30 @@ const rejection = (code: number): MessageFailure => ({
  * Decides after an attempt. `attempts` counts this one, from the acceptance of the message or from the last time that a
  * person had it tried again, and `since` is when that was. An unknown outcome, or a refusal that may pass, is retried under
  * the same WhatsApp id, bounded in count and age, and then parked as failed with a reason: never under a fresh id. What
- * never left this machine costs nobody anything, and is bounded in age alone.
+ * never left this machine costs nobody anything, and is bounded in age alone. After `expiresAt` nothing is retried;
+ * `uncertain` says that an earlier attempt may have arrived.
  */
 export const afterAttempt = (
   outcome: AttemptOutcome,
-  { attempts, since }: { readonly attempts: number; readonly since: number },
+  {
+    attempts,
+    since,
+    expiresAt = null,
+    uncertain = false,
+  }: {
+    readonly attempts: number
+    readonly since: number
+    readonly expiresAt?: number | null
+    readonly uncertain?: boolean
+  },
   now: number,
   random: Random,
 ): AfterAttempt => {
-  const retry = (error: MessageFailure, countMax: number, finalCode: string): AfterAttempt =>
-    attempts >= countMax || now - since >= ageMaxMs
+  const retry = (error: MessageFailure, countMax: number, finalCode: string): AfterAttempt => {
+    if (expiresAt !== null && now >= expiresAt) {
+      return { state: 'failed', error: expiredError(uncertain || outcome.kind === 'unknown') }
+    }
+    return attempts >= countMax || now - since >= ageMaxMs
       ? {
           state: 'failed',
           error: { code: finalCode, detail: `given up after ${attempts} attempts: ${error.detail}` },
@@ -71,6 +94,7 @@ export const afterAttempt = (
           notBefore: now + backoffMs(attempts, { baseMs: retryBaseMs, maxMs: retryMaxMs }, random),
           error,
         }
+  }
   switch (outcome.kind) {
     case 'acked':
       return { state: 'sent', at: outcome.at }
@@ -88,6 +112,16 @@ export const afterAttempt = (
       return retry({ code: 'unknown', detail: outcome.detail }, attemptsMax, 'unknown_outcome')
   }
 }
+
+/** A message was not sent in its time. `uncertain`: nobody can say whether an attempt has arrived. */
+export const expiredError = (uncertain: boolean): MessageFailure =>
+  uncertain
+    ? {
+        code: 'expired_unknown_outcome',
+        detail:
+          'its time ran out after an attempt of which nobody can say whether it arrived: it may be there',
+      }
+    : { code: 'expired', detail: 'it was not sent in its time (expiresAt)' }
 
 const settled = (): GatewayError =>
   new GatewayError(

@@ -19,6 +19,7 @@ import {
   hasSocket,
   linked,
   observe,
+  restrictedUntil,
   restriction,
   shown,
   wantsSocket,
@@ -111,7 +112,12 @@ export const createStep = (limits: Limits, random: Random) => {
           ? retry(c, 'connect_timeout', undefined, now)
           : { connection: c, effects: [] }
       case 'open':
-        return onOpenTick(c, phase, now)
+        return facts.restrictedUntil !== null && restrictedUntil(facts, now) === null
+          ? {
+              connection: { ...c, facts: { ...facts, restrictedUntil: null } },
+              effects: [observe(restriction(null, now))],
+            }
+          : onOpenTick(c, phase, now)
       default:
         return unreachable(phase)
     }
@@ -228,8 +234,7 @@ export const createStep = (limits: Limits, random: Random) => {
           [
             observe({
               status: 'connected',
-              reason: 'opened',
-              detail: null,
+              ...restriction(restrictedUntil(facts, now), now),
               qr: null,
               pairingCode: null,
               notBefore: null,
@@ -251,7 +256,10 @@ export const createStep = (limits: Limits, random: Random) => {
           : same
       case 'restricted':
         return phase.kind === 'open'
-          ? { connection: c, effects: [observe(restriction(input.until, now))] }
+          ? {
+              connection: { ...c, facts: { ...facts, restrictedUntil: input.until } },
+              effects: [observe(restriction(input.until, now))],
+            }
           : same
       case 'passkey_required':
         return facts.paired ? same : halt(c, 'passkey_required')

@@ -10,6 +10,7 @@ import { messageDetailRoutes } from './routes/message-detail.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { numberRoutes } from './routes/numbers.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { outboxRoutes } from './routes/outbox.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...messageDetailRoutes,
   ...forwardRoutes,
   ...fileRoutes,
+  ...outboxRoutes,
   ...searchRoutes,
   ...uploadRoutes,
   ...exportRoutes,

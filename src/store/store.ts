@@ -17,6 +17,7 @@ import type { Lease } from '../domain/lease.ts'
 import type { ActStore } from './act-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { ReceiptStore } from './receipt-store.ts'
+export type { PacingStore, PlanView, ScheduledMessage, ScheduleStore } from './schedule-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
 import type {
@@ -32,6 +33,9 @@ import type { AfterAttempt } from '../domain/outbox.ts'
 import type { OperationStore } from './operation-store.ts'
 
 export type { OperationStore } from './operation-store.ts'
+import type { NumberStore } from './numbers-store.ts'
+import type { PacingStore, ScheduleStore } from './schedule-store.ts'
+import type { Plan } from '../domain/plan.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
 export class StoreError extends Error {
@@ -164,8 +168,12 @@ export interface ClaimedMessage {
   readonly content: Uint8Array | null
   /** Including this one, since `since`. */
   readonly attempts: number
-  /** When it was accepted, or queued anew by a person. */
+  /** When it was accepted, came into line, or was queued anew by a person. */
   readonly since: number
+  readonly expiresAt: number | null
+  readonly typingMs: number | null
+  /** Nobody can say whether an earlier attempt has arrived. */
+  readonly uncertain: boolean
 }
 
 export type Enqueued =
@@ -189,6 +197,8 @@ export interface OutboxStore {
       /** Content, or a body that it will be made from. */
       readonly message: Omit<NewMessage, keyof Sender>
       readonly idempotency?: { readonly key: string; readonly requestHash: string }
+      /** A `sendAt` parks it: it is not in the line of its chat before. */
+      readonly plan?: Plan
     },
     admit: (device: Device | undefined) => Sender,
     origin: Origin,
@@ -196,8 +206,8 @@ export interface OutboxStore {
   ): Promise<Enqueued>
   /**
    * Claims the oldest due message of each chat that has none in flight, at most `limit`, and marks them `sending`:
-   * messages to one chat leave in the order of acceptance. One whose time lies more than `dueAheadMaxMs` ahead is due:
-   * the wall clock was put back since.
+   * messages to one chat leave in the order of acceptance, and of the chats the more urgent goes first. One whose time
+   * lies more than `dueAheadMaxMs` ahead is due: the wall clock was put back since. One that has expired is given up.
    */
   claim(
     lease: Lease,
@@ -335,6 +345,9 @@ export interface Store {
   readonly chats: ChatStore
   readonly outbox: OutboxStore
   readonly operations: OperationStore
+  readonly schedule: ScheduleStore
+  readonly pacing: PacingStore
+  readonly numbers: NumberStore
   readonly auth: AuthStore
   readonly inbound: InboundStore
   readonly acts: ActStore

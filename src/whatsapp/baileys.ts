@@ -55,6 +55,7 @@ import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
 import { isAnswer, StanzaTracker } from './stanzas.ts'
 import { createTransport } from './transport.ts'
 import { type Unread, unreadPart, unreadStanza } from './unread.ts'
+import { createTyping } from './typing.ts'
 
 /** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
 export interface WhatsAppOptions {
@@ -356,11 +357,16 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
               await devices.del(user)
             },
             groups,
+            numbers: {
+              ...store.numbers,
+              note: (number, jid) => store.numbers.note(lease, number, { jid, checkedAt: clock.now() }),
+            },
           },
           message,
         ),
       carryOut: (command) =>
         carryOut({ sock: live, me: me(), gone, now: () => clock.now(), groups }, command),
+      typing: createTyping(live, gone),
       async probe(timeoutMs) {
         const ping: BinaryNode = {
           tag: 'iq',

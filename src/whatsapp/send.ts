@@ -1,6 +1,7 @@
 import { type BinaryNode, proto, type WASocket } from '@whiskeysockets/baileys'
 import { normalizeJid, parseJid } from '../domain/jid.ts'
 import { momentOf } from '../domain/message.ts'
+import { isFresh } from '../domain/numbers.ts'
 import { ackTimeoutMs, type AttemptOutcome } from '../domain/outbox.ts'
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
 import { stanzaExtrasOf } from './content/stanza-extras.ts'
@@ -18,6 +19,9 @@ const nothingWritten = (error: unknown): boolean =>
 /** The server's code for a question of Baileys' that it refused; questions come before the frame is written. */
 export const refusedQuestion = (error: unknown): number | undefined =>
   error instanceof Error && 'data' in error && typeof error.data === 'number' ? error.data : undefined
+
+/** The account may write to nobody new now; until when, the server says if it is asked. */
+const accountRestricted = 463
 
 /** Not a member, not allowed, not there (iq errors of WhatsApp): asking again would bring the same. */
 const finalRefusals: ReadonlySet<number> = new Set([401, 403, 404, 406])
@@ -56,6 +60,11 @@ export interface SendContext {
   readonly now: () => number
   /** Drops the cached device list of a user. */
   readonly forgetDevices: (user: string) => Promise<void>
+  /** What was found out before of whether numbers are on WhatsApp. `jid` is null for one that is not. */
+  readonly numbers: {
+    get(number: string): Promise<{ readonly jid: string | null; readonly checkedAt: number } | undefined>
+    note(number: string, jid: string | null): Promise<void>
+  }
   readonly groups: Pick<Groups, 'metadata' | 'confirm' | 'discard' | 'forget'>
 }
 
@@ -74,10 +83,11 @@ export const refusalOf = (error: unknown): Extract<AttemptOutcome, { kind: 'not_
 /**
  * The address to send to. Who is in a group is asked here, so that Baileys need not ask while it holds up all other sends
  * of the account. A phone number that this account has never met is looked up first: writing to numbers that
- * are not on WhatsApp is what gets accounts restricted, and the server may know the number under another spelling.
+ * are not on WhatsApp is what gets accounts restricted, and the server may know the number under another spelling. What it
+ * says is believed for a while.
  */
 const resolveRecipient = async (
-  { sock, groups }: SendContext,
+  { sock, groups, numbers, now }: SendContext,
   to: string,
 ): Promise<{ readonly jid: string } | { readonly outcome: AttemptOutcome }> => {
   const jid = parseJid(to)
@@ -87,6 +97,11 @@ const resolveRecipient = async (
   if (own?.user === jid.user) return { jid: to }
   const known = await sock.authState.keys.get('lid-mapping', [jid.user])
   if (known[jid.user] !== undefined) return { jid: to }
+  const absent = {
+    outcome: { kind: 'impossible', code: 'not_on_whatsapp', detail: `${jid.user} is not on WhatsApp` },
+  } as const
+  const noted = await numbers.get(jid.user)
+  if (noted !== undefined && isFresh(noted, now())) return noted.jid === null ? absent : { jid: noted.jid }
   const found = await sock.onWhatsApp(to)
   if (found === undefined) {
     return {
@@ -94,9 +109,9 @@ const resolveRecipient = async (
     }
   }
   const [match] = found
-  return match === undefined
-    ? { outcome: { kind: 'impossible', code: 'not_on_whatsapp', detail: `${jid.user} is not on WhatsApp` } }
-    : { jid: normalizeJid(match.jid) ?? to }
+  const address = match === undefined ? null : (normalizeJid(match.jid) ?? to)
+  await numbers.note(jid.user, address)
+  return address === null ? absent : { jid: address }
 }
 
 const attempt = async (context: SendContext, message: OutboundMessage): Promise<AttemptOutcome> => {
@@ -110,6 +125,10 @@ const attempt = async (context: SendContext, message: OutboundMessage): Promise<
     if (jid?.kind === 'group') {
       if (stale || outcome.kind === 'rejected') groups.forget(message.to).catch(() => undefined)
     } else if (stale && jid !== undefined) forgetDevices(jid.user).catch(() => undefined)
+    if (outcome.kind === 'rejected' && outcome.code === accountRestricted) {
+      // Baileys has a branch for it that another one before it shadows (messages-recv.ts `handleBadAck`).
+      sock.fetchAccountReachoutTimelock().catch(() => undefined)
+    }
     resolve(outcome)
   }
   const closed = gone.then((why): AttemptOutcome => ({ kind: 'unknown', detail: why }))

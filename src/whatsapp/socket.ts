@@ -171,6 +171,11 @@ export interface WhatsAppSocket {
   askForFile(owner: FileOwner, mediaKey: Uint8Array, timeoutMs: number): Promise<string>
   /** Does what a device is asked to do beside sending messages. Never rejects: what happened is the outcome. */
   carryOut(command: Command): Promise<OperationOutcome>
+  /** Shows the chat that somebody types, or records; resolves after that time. Never rejects: a lost socket ends it early. */
+  typing(
+    typing: { readonly to: string; readonly recording: boolean; readonly forMs: number },
+    signal: AbortSignal,
+  ): Promise<void>
   /** Asks the server for a sign of life; rejects when none comes in time. */
   probe(timeoutMs: number): Promise<void>
   /** Only after the first QR. Resolves with 8 characters; rejects with why not, in words. */

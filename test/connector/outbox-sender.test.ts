@@ -1,8 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startOutboxSender } from '../../src/connector/outbox-sender.ts'
+import { type OutboxSenderOptions, startOutboxSender } from '../../src/connector/outbox-sender.ts'
 import { createPrepare } from '../../src/connector/prepare.ts'
 import { ageMaxMs, type AttemptOutcome } from '../../src/domain/outbox.ts'
 import { start } from '../../src/domain/device.ts'
+import { pacingOf } from '../../src/domain/pacing.ts'
+import { plainPlan } from '../../src/domain/plan.ts'
 import { noLuck } from '../domain/fixtures.ts'
 import {
   alice,
@@ -11,6 +13,7 @@ import {
   leaseTtlMs,
   messageOf,
   origin,
+  outgoing,
   self,
   t0,
 } from '../store/conformance/fixtures.ts'
@@ -27,7 +30,15 @@ import {
   until,
 } from './world.ts'
 
-const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn ?? '' } = {}) => {
+const createWorld = async ({
+  isHeld = (): boolean => true,
+  ownAddress = self.pn ?? '',
+  limits = { pacing: null, restrictedUntil: null },
+}: {
+  isHeld?: () => boolean
+  ownAddress?: string
+  limits?: ReturnType<OutboxSenderOptions['limits']>
+} = {}) => {
   const store = await openMemory()
   const clock = new TestClock()
   await store.devices.decide(deviceId, (before) => start(before, deviceId, origin, clock.now()))
@@ -39,6 +50,8 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
   const run = () => {
     const sender = startOutboxSender({
       outbox: store.outbox,
+      pacing: store.pacing,
+      limits: () => limits,
       deviceId,
       lease,
       isHeld,
@@ -64,10 +77,65 @@ const createWorld = async ({ isHeld = (): boolean => true, ownAddress = self.pn 
       await enqueue(store, `m${at}`, { chat: { pn, lid: null }, sender: self }, clock.now())
     }
   }
-  return { store, clock, lease, lines, lost, sends: scripted.sends, run, accept }
+  const { sends, typings } = scripted
+  return { store, clock, lease, lines, lost, sends, typings, run, accept }
 }
 
 describe('the outbox sender', () => {
+  it('shows that somebody types, and sends when that is over', async () => {
+    const { run, sends, typings, store, clock } = await createWorld()
+    const message = outgoing('m0')
+    const plan = { ...plainPlan, typingMs: 4_000 }
+    await store.outbox.enqueue({ message, plan }, () => message, origin, clock.now())
+    run()
+    await until(() => typings.length === 1)
+    await settled()
+    expect(typings[0]?.asked).toEqual({ to: alice.pn, recording: false, forMs: 4_000 })
+    expect(sends.length).toBe(0)
+    typings[0]?.resolve()
+    await until(() => sends.length === 1)
+  })
+
+  it('sends nothing whose time ran out while it was typed', async () => {
+    const { run, sends, typings, store, clock } = await createWorld()
+    const message = outgoing('m0')
+    const plan = { ...plainPlan, typingMs: 4_000, expiresAt: clock.now() + second }
+    await store.outbox.enqueue({ message, plan }, () => message, origin, clock.now())
+    run()
+    await until(() => typings.length === 1)
+    clock.pass(second)
+    typings[0]?.resolve()
+    await until(async () => (await messageOf(store, 'm0')).status === 'failed')
+    expect(await messageOf(store, 'm0')).toMatchObject({ error: { code: 'expired' } })
+    expect(sends.length).toBe(0)
+  })
+
+  it('holds back new chats while the account is restricted, and goes on when it is not', async () => {
+    const limits: { pacing: null; restrictedUntil: number | null } = { pacing: null, restrictedUntil: t0 * 2 }
+    const { run, accept, sends, store } = await createWorld({ limits })
+    await accept(3)
+    const sender = run()
+    await until(async () => (await store.schedule.plan('m2'))?.heldFor === 'restricted')
+    expect(sends.length).toBe(0)
+    limits.restrictedUntil = null
+    sender.poke()
+    await until(() => sends.length === 3)
+  })
+
+  it('keeps to the pacing of the device', async () => {
+    const pacing = pacingOf(undefined, { messagesPerMinute: 2 })
+    const { run, accept, sends, clock } = await createWorld({ limits: { pacing, restrictedUntil: null } })
+    await accept(3)
+    const sender = run()
+    await until(() => sends.length === 2)
+    sender.poke()
+    await settled()
+    expect(sends.length).toBe(2)
+    clock.pass(60 * second)
+    sender.poke()
+    await until(() => sends.length === 3)
+  })
+
   it('has at most 20 in flight', async () => {
     const { run, accept, sends, clock } = await createWorld()
     await accept(25)

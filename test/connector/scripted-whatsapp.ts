@@ -48,6 +48,7 @@ export const createSocket = (
   >()
   const asks = callsOf<Parameters<WhatsAppSocket['askForFile']>[0], string>()
   const commands = callsOf<Command, OperationOutcome>()
+  const typings = callsOf<Parameters<WhatsAppSocket['typing']>[0], void>()
   const probes = callsOf<number, undefined>()
   const codes = callsOf<string, string>()
   const unlinks = callsOf<number, undefined>()
@@ -61,6 +62,7 @@ export const createSocket = (
     download: (remote, target, bytesMax) => downloads.call({ remote, target, bytesMax }),
     askForFile: (owner) => asks.call(owner),
     carryOut: commands.call,
+    typing: (typing) => typings.call(typing),
     probe: probes.call,
     requestPairingCode: codes.call,
     unlink: unlinks.call,
@@ -84,6 +86,7 @@ export const createSocket = (
     downloads: downloads.calls,
     asks: asks.calls,
     commands: commands.calls,
+    typings: typings.calls,
     probes: probes.calls,
     codes: codes.calls,
     unlinks: unlinks.calls,

@@ -64,6 +64,8 @@ export const deviceRow = (more: Partial<Device> = {}): Device => ({
   pairedAt: null,
   lastConnectedAt: null,
   unlinkRequestedAt: null,
+  pacing: null,
+  restrictedUntil: null,
   removedAt: null,
   createdAt: t0,
   updatedAt: t0,

@@ -168,8 +168,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     paired: 'paired: says connecting/paired',
     opened: 'open: says connected/opened',
     answered: 'open',
-    restricted: 'open: says detail',
-    'a restriction that ended': 'open: says detail',
+    restricted: 'open: says detail+restrictedUntil',
+    'a restriction that ended': 'open: says detail+restrictedUntil',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'queued: says reconnecting/restart_required, ask',
     'closed: 401':
@@ -193,8 +193,8 @@ const table: Readonly<Record<SampleName, Partial<Record<InputName, string>>>> = 
     opened: 'open: says connected/opened',
     answered: 'open',
     probe_failed: 'waiting: drop, says reconnecting/connection_lost',
-    restricted: 'open: says detail',
-    'a restriction that ended': 'open: says detail',
+    restricted: 'open: says detail+restrictedUntil',
+    'a restriction that ended': 'open: says detail+restrictedUntil',
     deaf: 'waiting: drop, says reconnecting/connection_lost',
     'closed: 515': 'queued: says reconnecting/restart_required, ask',
     'closed: 401':

@@ -242,7 +242,7 @@ describe('a path', () => {
     ['PATCH', '/api/devices/myphone', 'GET, HEAD, DELETE'],
     ['DELETE', '/healthz', 'GET, HEAD'],
     ['POST', '/openapi.json', 'GET, HEAD'],
-    ['OPTIONS', '/api/messages/x', 'GET, HEAD, DELETE'],
+    ['OPTIONS', '/api/messages/x', 'GET, HEAD, PATCH, DELETE'],
   ])('%s %s is 405 and allows %s', async (method, path, allow) => {
     const answer = await api.request(method, path)
     expect(answer.status).toBe(405)

@@ -167,6 +167,7 @@ describe('the other device routes', () => {
       qrExpiresAt: null,
       pairedAt: at,
       lastConnectedAt: at,
+      restrictedUntil: null,
       startedAt: at,
       createdAt: at,
       updatedAt: at,

@@ -50,6 +50,7 @@ describe('GET message', () => {
       reactions: [],
       poll: null,
       receipts: null,
+      plan: null,
       status: 'delivered',
       attempts: 1,
       error: null,

@@ -11,6 +11,7 @@ import { forwardCases } from './openapi-cases/forward.ts'
 import { healthCases } from './openapi-cases/health.ts'
 import { messageCases } from './openapi-cases/messages.ts'
 import { uploadCases } from './openapi-cases/uploads.ts'
+import { outboxCases } from './openapi-cases/outbox.ts'
 import { searchCases } from './openapi-cases/search.ts'
 import { operationCases } from './openapi-cases/operations.ts'
 
@@ -23,6 +24,7 @@ const cases = [
   ...exportCases,
   ...searchCases,
   ...operationCases,
+  ...outboxCases,
   ...healthCases,
 ]
 

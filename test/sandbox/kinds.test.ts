@@ -64,7 +64,7 @@ const contents = {
     group: '120363000000000000@g.us',
     groupName: 'Others',
     code: 'AbCdEfGhIjK',
-    expiresAt: '2026-12-24T18:00:00.000Z',
+    inviteExpiresAt: '2026-12-24T18:00:00.000Z',
     caption: 'Join',
   },
 }

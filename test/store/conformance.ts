@@ -16,6 +16,8 @@ import { describeOperations } from './conformance/operations.ts'
 import { describePending } from './conformance/pending.ts'
 import { describeReceipts } from './conformance/receipts.ts'
 import { describeOutbox } from './conformance/outbox.ts'
+import { describePacing } from './conformance/pacing.ts'
+import { describeSchedule } from './conformance/schedule.ts'
 import { describeSearch } from './conformance/search.ts'
 
 /** What any store must do, whatever database stands behind it. */
@@ -28,6 +30,8 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeDecisions(open)
     describeOutboxProperty(open)
     describeOperations(open)
+    describeSchedule(open)
+    describePacing(open)
     describeAuth(open)
     describeInbound(open)
     describeActs(open)

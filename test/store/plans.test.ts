@@ -16,6 +16,8 @@ const scansAllowed = [
   // The full-text index gives the rows that match, below a `rowid`; newest first by themselves.
   'SCAN message_search VIRTUAL TABLE INDEX 192:M2<',
   'SCAN message_search VIRTUAL TABLE INDEX 0:M2<',
+  'SCAN outbox USING INDEX outbox_parked',
+  'SCAN bulks USING INDEX bulks_open',
 ]
 
 /**
@@ -132,15 +134,21 @@ it.each([
     '"outbox"."idempotency_key" = ?)',
     'outbox_idempotency (device_id=? AND idempotency_key=?)',
   ],
-  ['what is due', '"outbox"."due_at" <= ?', 'outbox_due (device_id=? AND due_at>? AND due_at<?)'],
-  ['when the next is due', 'min("due_at") from "outbox"', 'outbox_due (device_id=? AND due_at>?)'],
+  ['what is due', '"outbox"."due_at" <= ?', 'outbox_due (device_id=?'],
+  ['when the next is due', 'min("due_at") from "outbox"', 'outbox_due (device_id=? AND rank=? AND due_at>?)'],
   ['an outbox row', 'update "outbox" set "chat" = ?, "state"', 'outbox_message (message_id=?)'],
   ['a file', 'from "media" where "media"."id" = ?', 'media_id (id=?)'],
   ['which files are due', '"media"."due_at" <= ?', 'media_due (device_id=?'],
   ['when the next file is due', 'min("due_at") from "media"', 'media_due (device_id=?'],
   ['the files of some bytes', '"media"."sha256" in (select value', 'media_by_sha256 (sha256=?)'],
   ['the oldest files', '"media"."stored_at" < ?', 'media_stored (stored_at<?)'],
-  ['what messages need that are not sent', `"outbox"."state" in ('queued', 'sending') and`, 'outbox_'],
+  ['what messages need that are not sent', `select "messages"."body" ->>`, 'outbox_'],
+  ['whose time has come', '"outbox"."send_at" <= ?', 'outbox_scheduled (send_at<?)'],
+  ['what is scheduled next', 'min("send_at")', 'outbox_scheduled'],
+  ['what has expired', '"outbox"."expires_at" <= ?', 'outbox_expiring (expires_at>? AND expires_at<?)'],
+  ['what expires next', 'min("expires_at")', 'outbox_expiring'],
+  ['what is held', '"outbox"."held_for" is not null', 'outbox_held (device_id=?)'],
+  ['what was paced', 'from "paced_sends" where', 'paced_sends_'],
   ['the other address of a number', '"addresses"."pn" = ?)', 'addresses_by_pn (device_id=? AND pn=?)'],
   ['new events', 'from "events" where ("events"."seq" > ?', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [

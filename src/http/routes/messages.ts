@@ -2,8 +2,8 @@ import { z } from '@hono/zod-openapi'
 import { cancelMessage } from '../../control/cancel-message.ts'
 import { listMessages } from '../../control/list-messages.ts'
 import { retryMessage } from '../../control/retry-message.ts'
-import { sendBody } from '../../control/send-body.ts'
-import { sendMessage } from '../../control/send-message.ts'
+import { sendBody, tryBody } from '../../control/send-body.ts'
+import { sendMessage, tryMessage } from '../../control/send-message.ts'
 import type { SendOutcome, Submission } from '../../control/submit.ts'
 import type { GivenBody } from '../../domain/body.ts'
 import { bodyWithFileBytesMax } from '../body.ts'
@@ -23,9 +23,12 @@ import {
   toMessage,
   toSent,
 } from '../wire/message.ts'
+import { dryRunQuery, dryRunSchema, toDryRun } from '../wire/dry-run.ts'
 import { pageInput } from '../wire/page.ts'
+import { splitPlan } from '../wire/plan-shape.ts'
 
 const tags = ['messages']
+const sentAnswerSchema = z.union([sentSchema, dryRunSchema])
 const params = z.strictObject({ id: deviceIdSchema })
 export const messageParams = z.strictObject({ id: z.string() })
 
@@ -49,7 +52,7 @@ const prefersAsync = (c: RequestContext): boolean =>
 export const sentAnswer = (
   c: RequestContext,
   outcome: SendOutcome,
-  { respondAsync }: Submission,
+  { respondAsync }: Pick<Submission, 'respondAsync'>,
   show: (kind: 'sent' | 'queued', outcome: SendOutcome) => object = toSent,
 ): Response => {
   const { kind, message } = outcome
@@ -72,10 +75,12 @@ export const sentAnswer = (
   }
 }
 
-export const sendOptions = (c: RequestContext): Submission => {
+export const sendOptions = (c: RequestContext): Omit<Submission, 'plan'> => {
   const idempotencyKey = c.req.header('idempotency-key')
   return { respondAsync: prefersAsync(c), ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
 }
+
+const isDryRun = (c: RequestContext): boolean => queryOf(c, dryRunQuery).dryRun === 'true'
 
 export const sendProblems = [
   'invalid_device_id',
@@ -113,17 +118,23 @@ export const messageRoutes: readonly Route[] = [
       description:
         "The message is on disk before anything is answered. 200 once WhatsApp's server has acknowledged it; 202 when that takes longer than the gateway waits, and it is sent later all the same. A device that is reconnecting accepts too. 502 when WhatsApp has refused the message: it will not be tried again, and `message` names it.",
       tags,
-      request: { params, headers: sendHeaders, body: jsonBody(sendTextBody) },
+      request: { params, headers: sendHeaders, query: dryRunQuery, body: jsonBody(sendTextBody) },
       responses: {
-        200: jsonAnswer("WhatsApp's server has the message", sentSchema),
+        200: jsonAnswer(
+          "WhatsApp's server has the message; or, of a dry run, what would be sent",
+          sentAnswerSchema,
+        ),
         202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
-        ...problems(...sendProblems),
+        ...problems(...sendProblems, 'invalid_query'),
       },
     },
     handle: async (c, ctx) => {
+      const dry = isDryRun(c)
       const { to, message: text } = await bodyOf(c, sendTextBody)
+      const request = { deviceId: pathParam(c, 'id'), to, text }
+      if (dry) return replyJson(c, toDryRun(await tryMessage(ctx, request)))
       const options = sendOptions(c)
-      const outcome = await sendMessage(ctx, { deviceId: pathParam(c, 'id'), to, text, ...options })
+      const outcome = await sendMessage(ctx, { ...request, ...options })
       return sentAnswer(c, outcome, options)
     },
   },
@@ -136,22 +147,37 @@ export const messageRoutes: readonly Route[] = [
       description:
         '`type` says which kind. A body of a received message can be sent as it is. The file of one that has one is uploaded before (`uploadId`), fetched from a `url`, or in the body as `base64`. Answers like `/send`. A reaction, edit, deletion for everyone, pin or vote acts on the message that `messageId` names; `to` may be left out of it.',
       tags,
-      request: { params, headers: sendHeaders, body: jsonBody(sendRequest) },
+      request: { params, headers: sendHeaders, query: dryRunQuery, body: jsonBody(sendRequest) },
       responses: {
-        200: jsonAnswer("WhatsApp's server has the message", sentSchema),
+        200: jsonAnswer(
+          "WhatsApp's server has the message; or, of a dry run, what would be sent",
+          sentAnswerSchema,
+        ),
         202: jsonAnswer('The message is queued; its Location tells how it goes on', sentSchema),
-        ...problems(...sendProblems, ...mediaProblems, 'invalid_message', 'invalid_reference'),
+        ...problems(
+          ...sendProblems,
+          ...mediaProblems,
+          'invalid_message',
+          'invalid_reference',
+          'invalid_plan',
+          'invalid_query',
+        ),
       },
     },
     handle: async (c, ctx) => {
-      const { to, ...body } = await typedBodyOf(c, sendSchemas, bodyWithFileBytesMax, refusedTypes)
+      const dry = isDryRun(c)
+      const { plan, rest } = splitPlan(await typedBodyOf(c, sendSchemas, bodyWithFileBytesMax, refusedTypes))
+      const { to, ...body } = rest
       const options = sendOptions(c)
-      const outcome = await sendBody(ctx, {
+      const request = {
         deviceId: pathParam(c, 'id'),
         ...(typeof to === 'string' ? { to } : {}),
         body: body as unknown as GivenBody,
+        plan,
         ...options,
-      })
+      }
+      if (dry) return replyJson(c, toDryRun(await tryBody(ctx, request)))
+      const outcome = await sendBody(ctx, request)
       return sentAnswer(c, outcome, options)
     },
   },

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { frequentlyForwardedScore } from '../../domain/body.ts'
 import { textLengthMax } from '../../domain/message.ts'
+import { planShape } from './plan-shape.ts'
 
 const captionMax = 4_096
 const nameMax = 512
@@ -211,7 +212,7 @@ const contentSchemas = [
       group: words(64),
       groupName: words(nameMax).optional(),
       code: words(64),
-      expiresAt: moment.optional(),
+      inviteExpiresAt: moment.optional(),
       caption,
     },
     { group: '120363000000000000@g.us', code: 'AbCdEfGhIjK' },
@@ -283,11 +284,12 @@ const requestOf = (
 
 /** By type, the body of a request that sends it. */
 export const sendSchemas = new Map<string, z.ZodObject>([
-  ...contentSchemas.map((schema) => requestOf(schema, { to: recipient })),
-  ...fileSchemas.map((schema) => requestOf(schema, { to: recipient })),
+  ...contentSchemas.map((schema) => requestOf(schema, { to: recipient, ...planShape })),
+  ...fileSchemas.map((schema) => requestOf(schema, { to: recipient, ...planShape })),
   ...actSchemas.map((schema) =>
     requestOf(schema, {
       to: recipient.optional().openapi({ description: 'May be left out: the chat of the message' }),
+      ...planShape,
     }),
   ),
 ])
@@ -303,6 +305,11 @@ export const sendRequest = z.union([...sendSchemas.values()]).openapi('SendBodyR
 
 /** Kinds of messages that come in and have no body. */
 const shownOnly = ['undecryptable', 'unknown'] as const
+
+/** A body that a message which waits for its time can be given. */
+export const newBodySchema = z
+  .discriminatedUnion('type', [...contentSchemas, ...fileSchemas])
+  .openapi('NewMessageBody')
 
 /** A message's body, as it is shown. */
 export const bodySchema = z

@@ -58,6 +58,9 @@ export const deviceSchema = z
     qrExpiresAt: isoSchema.nullable(),
     pairedAt: isoSchema.nullable(),
     lastConnectedAt: isoSchema.nullable(),
+    restrictedUntil: isoSchema
+      .nullable()
+      .openapi({ description: 'Until then WhatsApp lets the account open no new chats' }),
     startedAt: isoSchema,
     createdAt: isoSchema,
     updatedAt: isoSchema,
@@ -85,6 +88,7 @@ export const toDevice = (view: DeviceView, now: Now): z.output<typeof deviceSche
     qrExpiresAt: isoOrNull(qr?.expiresAt ?? null),
     pairedAt: isoOrNull(device.pairedAt),
     lastConnectedAt: isoOrNull(device.lastConnectedAt),
+    restrictedUntil: isoOrNull(device.restrictedUntil),
     startedAt: iso(device.startedAt),
     createdAt: iso(device.createdAt),
     updatedAt: iso(device.updatedAt),

@@ -7,6 +7,7 @@ import type { MemberReceipt } from '../../domain/receipts.ts'
 import { phoneDigits } from './address.ts'
 import { bodySchema } from './body.ts'
 import { bodyOf, messageSchema, toMessage } from './message.ts'
+import { planSchema, toPlan } from './plan.ts'
 import { iso, isoOrNull, isoSchema } from './time.ts'
 
 const personSchema = z
@@ -41,6 +42,7 @@ export const messageDetailSchema = messageSchema
     receipts: z.strictObject({ delivered: count, read: count, played: count }).nullable().openapi({
       description: 'Of a message that was sent to a group: with how many members it has come so far',
     }),
+    plan: planSchema.nullable().openapi({ description: 'While it is not sent: how it will be' }),
   })
   .openapi('MessageDetail')
 
@@ -56,6 +58,7 @@ export const toMessageDetail = ({
   reactions,
   poll,
   receipts,
+  plan,
 }: MessageDetail): z.output<typeof messageDetailSchema> => ({
   ...toMessage(message),
   reactions: byEmoji(reactions),
@@ -68,6 +71,7 @@ export const toMessageDetail = ({
     })),
   },
   receipts: receipts && { delivered: receipts.delivered, read: receipts.read, played: receipts.played },
+  plan: plan && toPlan(plan),
 })
 
 const changeSchema = z

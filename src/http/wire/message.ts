@@ -13,7 +13,7 @@ import { phoneDigits } from './address.ts'
 import { bodySchema } from './body.ts'
 import { deviceIdSchema } from './device.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
-import { isoOrNull, isoSchema } from './time.ts'
+import { iso, isoOrNull, isoSchema } from './time.ts'
 
 export const sendTextBody = z
   .strictObject({
@@ -36,13 +36,20 @@ export const sentSchema = z
     id: z
       .string()
       .openapi({ description: "The message's id, here and at WhatsApp", example: '3EB0C431C26A1916E07A' }),
+    sendAt: isoSchema.optional().openapi({ description: 'Of a message that waits for its time' }),
   })
   .openapi('Sent')
 
 export const toSent = (
   kind: Exclude<SendOutcome['kind'], 'failed'>,
-  { to, message }: SendOutcome,
-): z.output<typeof sentSchema> => ({ status: kind, to, type: message.type, id: message.id })
+  { to, message, sendAt = null }: SendOutcome,
+): z.output<typeof sentSchema> => ({
+  status: kind,
+  to,
+  type: message.type,
+  id: message.id,
+  ...(sendAt === null ? {} : { sendAt: iso(sendAt) }),
+})
 
 /** Epoch milliseconds, or ISO 8601 with an offset, or a date (midnight UTC). A query turns the + of an offset into a space. */
 const timeQuery = z

@@ -120,7 +120,7 @@ const variants = [
     group: id,
     groupName: words.optional(),
     code: words,
-    expiresAt: moment.optional(),
+    inviteExpiresAt: moment.optional(),
     caption: words.optional(),
   }),
   body('reaction', { messageId: id, emoji: z.string().max(idMaxChars) }),

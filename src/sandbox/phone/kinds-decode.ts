@@ -207,7 +207,7 @@ const contentWithoutFile = (content: proto.IMessage): Content | undefined => {
       group: groupInviteMessage.groupJid,
       groupName: groupInviteMessage.groupName,
       code: groupInviteMessage.inviteCode,
-      expiresAt: isoOf(groupInviteMessage.inviteExpiration),
+      inviteExpiresAt: isoOf(groupInviteMessage.inviteExpiration),
       caption: groupInviteMessage.caption,
     }),
   }

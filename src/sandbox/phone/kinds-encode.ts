@@ -262,7 +262,7 @@ const plain = (body: Written, around: Surroundings): proto.IMessage => {
           groupJid: body.group,
           groupName: body.groupName,
           inviteCode: body.code,
-          inviteExpiration: body.expiresAt === undefined ? undefined : secondsOf(body.expiresAt),
+          inviteExpiration: body.inviteExpiresAt === undefined ? undefined : secondsOf(body.inviteExpiresAt),
           caption: body.caption,
         }),
       }

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from './drizzle.ts'
 import type { Device, DeviceChange } from '../../domain/device.ts'
+import type { Pacing } from '../../domain/pacing.ts'
 import type { DeviceView } from '../../domain/shown-status.ts'
 import { assert } from '../../domain/errors.ts'
 import type { DeviceStore } from '../store.ts'
@@ -45,10 +46,13 @@ const toDevice = (row: DeviceRow): Device => ({
   removedAt: row.removedAt,
   createdAt: row.createdAt,
   updatedAt: row.updatedAt,
+  pacing: row.pacing === null ? null : (JSON.parse(row.pacing) as Pacing),
+  restrictedUntil: row.restrictedUntil,
 })
 
-const toRow = ({ qr, pairingCode, account, ...device }: Device): DeviceRow => ({
+const toRow = ({ qr, pairingCode, account, pacing, ...device }: Device): DeviceRow => ({
   ...device,
+  pacing: pacing === null ? null : JSON.stringify(pacing),
   qrText: qr?.text ?? null,
   qrDataUrl: qr?.dataUrl ?? null,
   qrExpiresAt: qr?.expiresAt ?? null,

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNotNull, lt, lte, min, notInArray, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, lte, min, notInArray, or, sql } from './drizzle.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { GatewayError } from '../../domain/errors.ts'
 import { fetchAheadMaxMs, type AfterFetch } from '../../domain/media-fetch.ts'
@@ -14,6 +14,7 @@ import {
   remoteText,
   toMedia,
 } from './media-rows.ts'
+import { bulks } from './bulk-schema.ts'
 import { media, mediaUploads, messages, outbox } from './schema.ts'
 import { directGet, directWrite, everyColumn, excluded, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
@@ -75,7 +76,23 @@ export const createMedia = (
     .select({ id: uploadId })
     .from(outbox)
     .innerJoin(messages, eq(messages.id, outbox.messageId))
-    .where(and(sql`${outbox.state} in ('queued', 'sending')`, sql`${messages.content} is null`))
+    .where(
+      and(
+        sql`${outbox.state} in ('queued', 'sending') and parked_for is null`,
+        sql`${messages.content} is null`,
+      ),
+    )
+    .prepare()
+  const selectParked = db
+    .select({ id: uploadId })
+    .from(outbox)
+    .innerJoin(messages, eq(messages.id, outbox.messageId))
+    .where(sql`parked_for is not null`)
+    .prepare()
+  const selectOfBulks = db
+    .select({ id: sql<string | null>`${bulks.body} ->> '$.media.uploadId'` })
+    .from(bulks)
+    .where(isNull(bulks.endedAt))
     .prepare()
   const selectOldest = db
     .select(mediaColumns)
@@ -146,7 +163,8 @@ export const createMedia = (
     )
   }
 
-  const needed = (): readonly string[] => selectNeeded.all().flatMap(({ id }) => id ?? [])
+  const needed = (): readonly string[] =>
+    [...selectNeeded.all(), ...selectParked.all(), ...selectOfBulks.all()].flatMap(({ id }) => id ?? [])
 
   const drop = (before: Media, origin: Origin, now: number): Media => {
     const after: Media = { ...before, state: 'removed', dueAt: null, error: null, removedAt: now }

@@ -26,11 +26,14 @@ import { createMessages, createReceive } from './messages.ts'
 import { createMeta } from './meta.ts'
 import { inspect, migrate } from './migrate.ts'
 import { createOperations } from './operations.ts'
+import { createNumbers } from './numbers.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
+import { createExpire, createSchedule } from './outbox-schedule.ts'
 import { createOutbox } from './outbox.ts'
 import { createReceipts } from './receipts.ts'
 import { type CheckRoom, createRoom } from './room.ts'
 import { createSearch } from './search.ts'
+import { createPacing } from './pacing.ts'
 import { createTracer } from './trace.ts'
 import { openWakeups } from './wakeups.ts'
 
@@ -146,6 +149,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const actQueries = createActQueries(db, { tracer, messages: messageQueries, addresses: addressQueries })
   const marks = createMessageMarks(db, tracer, messageQueries)
   const receive = createReceive({ tracer, queries: messageQueries, queue, acts: actQueries })
+  const expire = createExpire({ tracer, messages: messageQueries, queue })
   const meta = createMeta(db, engine, checkRoom)
 
   return {
@@ -169,6 +173,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       addresses: addressQueries,
       queue,
       acts: actQueries,
+      expire,
     }),
     operations: createOperations(db, engine, {
       fence,
@@ -178,6 +183,9 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       messages: messageQueries,
       marks,
     }),
+    numbers: createNumbers(db, engine, { fence }),
+    pacing: createPacing(db, engine, { fence, tracer, messages: messageQueries, queue, expire }),
+    schedule: createSchedule(db, engine, { fence, tracer, messages: messageQueries, queue, expire }),
     auth: createAuth(db, engine, { fence, tracer }),
     inbound: createInbound(db, engine, {
       fence,

@@ -1,12 +1,14 @@
 /**
  * The order of the outbox: which message may be claimed next. Of each chat only the oldest open message can be due,
- * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes.
+ * and none while one of the chat is in flight; `due_at` says so on the row, so that a claim reads only what it takes. What
+ * is parked is not in the order yet; what is held has its turn, without a time.
  */
 import { and, asc, eq, getTableColumns, gt, isNotNull, lte, min, ne, or, sql } from './drizzle.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Lease } from '../../domain/lease.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
-import { dueAheadMaxMs, type OutboxState } from '../../domain/outbox.ts'
+import { dueAheadMaxMs, type HeldFor, type OutboxState } from '../../domain/outbox.ts'
+import { plainPlan, priorities, rankOf, type Plan } from '../../domain/plan.ts'
 import { messageColumns, toMessage } from './message-rows.ts'
 import { messages, outbox } from './schema.ts'
 import { assign, directAll, directGet, directWrite, everyColumn, param, type Db, upTo } from './statements.ts'
@@ -17,7 +19,7 @@ export const createOutboxQueue = (db: Db) => {
   const ofDevice = eq(outbox.deviceId, param('deviceId'))
   const ofChat = and(ofDevice, eq(outbox.chat, param('chat')))
   const ofMessage = eq(outbox.messageId, param('messageId'))
-  const isOpen = sql`${outbox.state} in ('queued', 'sending')`
+  const isOpen = sql`${outbox.state} in ('queued', 'sending') and parked_for is null`
   const isSending = sql`${outbox.state} = 'sending'`
 
   const insert = directWrite(db, db.insert(outbox).values(everyColumn(outbox)))
@@ -37,7 +39,7 @@ export const createOutboxQueue = (db: Db) => {
       .from(outbox)
       .innerJoin(messages, eq(messages.id, outbox.messageId))
       .where(and(ofDevice, gt(outbox.dueAt, param('from')), lte(outbox.dueAt, param('until'))))
-      .orderBy(asc(outbox.dueAt), asc(outbox.seq))
+      .orderBy(asc(outbox.rank), asc(outbox.dueAt), asc(outbox.seq))
       .limit(upTo('limit')),
   )
   const one = { one: sql`1` }
@@ -69,7 +71,7 @@ export const createOutboxQueue = (db: Db) => {
     db
       .select(earliest)
       .from(outbox)
-      .where(and(ofDevice, isNotNull(outbox.dueAt))),
+      .where(and(ofDevice, eq(outbox.rank, param('rank')), isNotNull(outbox.dueAt))),
   )
   const update = directWrite(
     db,
@@ -88,6 +90,9 @@ export const createOutboxQueue = (db: Db) => {
           'errorCode',
           'errorDetail',
           'updatedAt',
+          'parkedFor',
+          'heldFor',
+          'uncertain',
         ),
       )
       .where(ofMessage),
@@ -96,9 +101,30 @@ export const createOutboxQueue = (db: Db) => {
     db,
     db
       .update(outbox)
-      .set(assign(outbox, 'dueAt'))
+      .set({ ...assign(outbox, 'dueAt'), heldFor: null })
       .where(eq(outbox.seq, param('seq'))),
   )
+  const setHeld = directWrite(
+    db,
+    db
+      .update(outbox)
+      .set({ ...assign(outbox, 'heldFor'), dueAt: null })
+      .where(eq(outbox.seq, param('seq'))),
+  )
+  const selectHeld = db
+    .select()
+    .from(outbox)
+    .where(and(ofDevice, isNotNull(outbox.heldFor)))
+    .orderBy(asc(outbox.rank), asc(outbox.seq))
+    .limit(upTo('limit'))
+    .prepare()
+  const selectParked = db
+    .select()
+    .from(outbox)
+    .where(and(ofDevice, isNotNull(outbox.parkedFor)))
+    .orderBy(asc(outbox.seq))
+    .limit(upTo('limit'))
+    .prepare()
   const clearDue = db.update(outbox).set({ dueAt: null }).where(and(ofChat, isOpen)).prepare()
   const moveQueued = db
     .update(outbox)
@@ -127,7 +153,7 @@ export const createOutboxQueue = (db: Db) => {
     chat: string,
     next: { state: OutboxState; error: MessageFailure | null },
     now: number,
-    { attempts, retriedAt }: Pick<OutboxRow, 'attempts' | 'retriedAt'> = row,
+    { attempts, retriedAt, uncertain }: Pick<OutboxRow, 'attempts' | 'retriedAt' | 'uncertain'> = row,
   ): void => {
     update({
       messageId: row.messageId,
@@ -141,6 +167,9 @@ export const createOutboxQueue = (db: Db) => {
       errorCode: next.error?.code ?? null,
       errorDetail: next.error?.detail ?? null,
       updatedAt: now,
+      parkedFor: null,
+      heldFor: null,
+      uncertain,
     })
   }
 
@@ -157,14 +186,27 @@ export const createOutboxQueue = (db: Db) => {
 
     byKey: (deviceId: string, idempotencyKey: string) => selectByKey.get({ deviceId, idempotencyKey }),
 
-    add: (message: Message, idempotency: { key: string; requestHash: string } | undefined, now: number) => {
+    add: (
+      message: Message,
+      {
+        idempotency,
+        plan: { priority, sendAt, expiresAt, typingMs } = plainPlan,
+        bulkId = null,
+      }: {
+        idempotency?: { key: string; requestHash: string } | undefined
+        plan?: Plan | undefined
+        bulkId?: string | null
+      },
+      now: number,
+    ) => {
       const chat = partyJid(message.chat)
+      const isFirst = sendAt === null && selectOpen({ deviceId: message.deviceId, chat }) === undefined
       insert({
         messageId: message.id,
         deviceId: message.deviceId,
         chat,
         state: 'queued',
-        dueAt: selectOpen({ deviceId: message.deviceId, chat }) === undefined ? now : null,
+        dueAt: isFirst ? now : null,
         owner: null,
         epoch: null,
         attempts: 0,
@@ -175,10 +217,18 @@ export const createOutboxQueue = (db: Db) => {
         retriedAt: null,
         createdAt: now,
         updatedAt: now,
+        rank: rankOf(priority),
+        sendAt,
+        expiresAt,
+        typingMs,
+        parkedFor: sendAt === null ? null : 'time',
+        heldFor: null,
+        uncertain: 0,
+        bulkId,
       })
     },
 
-    /** The messages that may be claimed, longest due first. */
+    /** The messages that may be claimed: the most urgent first, of those the longest due. */
     due: (deviceId: string, now: number, limit: number) => {
       const due = selectDue({ deviceId, from: Number.MIN_SAFE_INTEGER, until: now, limit })
       if (due.length < limit) {
@@ -188,7 +238,13 @@ export const createOutboxQueue = (db: Db) => {
       return due.map(({ message, content, row }) => ({ message: toMessage(message), content, row }))
     },
 
-    take: (row: OutboxRow, attempts: number, { owner, epoch }: Lease, now: number): void => {
+    take: (
+      row: OutboxRow,
+      attempts: number,
+      { owner, epoch }: Lease,
+      now: number,
+      retriedAt: number | null = row.retriedAt,
+    ): void => {
       update({
         messageId: row.messageId,
         chat: row.chat,
@@ -197,10 +253,13 @@ export const createOutboxQueue = (db: Db) => {
         owner,
         epoch,
         attempts,
-        retriedAt: row.retriedAt,
+        retriedAt,
         errorCode: row.errorCode,
         errorDetail: row.errorDetail,
         updatedAt: now,
+        parkedFor: null,
+        heldFor: null,
+        uncertain: row.uncertain,
       })
     },
 
@@ -208,10 +267,28 @@ export const createOutboxQueue = (db: Db) => {
     lost: (deviceId: string, { owner, epoch }: Lease): readonly OutboxRow[] =>
       selectLost.all({ deviceId, owner, epoch }),
 
-    nextDue: (deviceId: string): number | null => selectNextDue({ deviceId })?.dueAt ?? null,
+    nextDue: (deviceId: string): number | null => {
+      let next: number | null = null
+      for (let rank = 0; rank < priorities.length; rank++) {
+        const due = selectNextDue({ deviceId, rank })?.dueAt ?? null
+        if (due !== null && (next === null || due < next)) next = due
+      }
+      return next
+    },
 
-    /** Messages that are not settled, chat by chat in the order of acceptance. */
-    open: (deviceId: string, limit: number): readonly OutboxRow[] => selectOpenRows.all({ deviceId, limit }),
+    /** Messages that are not settled, chat by chat in the order of acceptance; then those that are parked. */
+    open: (deviceId: string, limit: number): readonly OutboxRow[] => {
+      const open = selectOpenRows.all({ deviceId, limit })
+      return open.length === limit
+        ? open
+        : [...open, ...selectParked.all({ deviceId, limit: limit - open.length })]
+    },
+
+    /** A message whose turn it is may not use it now. */
+    hold: ({ seq }: OutboxRow, heldFor: HeldFor): void => setHeld({ seq, heldFor }),
+
+    /** The messages that are held, the most urgent first. */
+    held: (deviceId: string, limit: number): readonly OutboxRow[] => selectHeld.all({ deviceId, limit }),
 
     /** No more attempts for this message; the next of its chat has its turn. */
     settle: (
@@ -223,27 +300,47 @@ export const createOutboxQueue = (db: Db) => {
       giveTurn(row.deviceId, row.chat, now)
     },
 
-    /** Another attempt at `dueAt`, before all later messages of its chat. */
+    /** Another attempt at `dueAt`, before all later messages of its chat. `uncertain`: this one may have arrived. */
     requeue: (
       row: OutboxRow,
       message: Message,
-      next: { dueAt: number; error: MessageFailure | null },
+      next: { dueAt: number; error: MessageFailure | null; uncertain: boolean },
       now: number,
     ): void => {
       const chat = partyJid(message.chat)
-      leave(row, chat, { state: 'queued', error: next.error }, now)
+      const { attempts, retriedAt } = row
+      const uncertain = next.uncertain ? 1 : row.uncertain
+      leave(row, chat, { state: 'queued', error: next.error }, now, { attempts, retriedAt, uncertain })
       lineUp(row, chat, next.dueAt, now)
+    },
+
+    /**
+     * A message that was parked or held comes to its place in the order of its chat. Those that wait there for a retry go
+     * on doing so, unless it comes before them.
+     */
+    join: (row: OutboxRow, message: Message, now: number): void => {
+      const chat = partyJid(message.chat)
+      const { attempts, uncertain } = row
+      const error = message.error
+      leave(row, chat, { state: 'queued', error }, now, { attempts, retriedAt: now, uncertain })
+      if (selectOldest({ deviceId: row.deviceId, chat })?.messageId === row.messageId)
+        lineUp(row, chat, now, now)
     },
 
     /** A message that was settled comes back to its place in the order, as if nobody had tried to send it yet. */
     again: (row: OutboxRow, message: Message, now: number): void => {
       const chat = partyJid(message.chat)
-      leave(row, chat, { state: 'queued', error: null }, now, { attempts: 0, retriedAt: now })
+      leave(row, chat, { state: 'queued', error: null }, now, {
+        attempts: 0,
+        retriedAt: now,
+        uncertain: row.uncertain,
+      })
       lineUp(row, chat, now, now)
     },
 
     /** Whose turn it is in a chat need not wait any longer. */
-    hasten: ({ deviceId, chat }: OutboxRow, now: number): void => {
+    hasten: ({ deviceId, chat, parkedFor }: OutboxRow, now: number): void => {
+      if (parkedFor !== null) return
       const oldest = selectOldest({ deviceId, chat })
       if (typeof oldest?.dueAt === 'number' && oldest.dueAt > now) setDue({ seq: oldest.seq, dueAt: now })
     },

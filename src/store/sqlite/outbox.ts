@@ -2,6 +2,7 @@ import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
 import { advance, type Message, type MessageFailure, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
+import type { Expire } from './outbox-schedule.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
@@ -24,6 +25,22 @@ const attemptAudit = (before: Message, after: Message, origin: Origin): NewAudit
   after: { status: after.status, attempts: after.attempts, error: after.error?.code ?? null },
 })
 
+/** What a connector is given of a message that it has just taken. */
+export const claimedOf = (
+  row: OutboxRow,
+  message: Message,
+  content: Uint8Array | null,
+  since = row.retriedAt ?? message.createdAt,
+): ClaimedMessage => ({
+  message,
+  content,
+  attempts: row.attempts + 1,
+  since,
+  expiresAt: row.expiresAt,
+  typingMs: row.typingMs,
+  uncertain: row.uncertain === 1,
+})
+
 export const createOutbox = (
   engine: Engine,
   {
@@ -35,6 +52,7 @@ export const createOutbox = (
     addresses,
     queue,
     acts,
+    expire,
   }: {
     fence: Fence
     tracer: Tracer
@@ -44,6 +62,7 @@ export const createOutbox = (
     addresses: AddressQueries
     queue: OutboxQueue
     acts: ActQueries
+    expire: Expire
   },
 ): OutboxStore => {
   const messageOf = (id: string): Message => {
@@ -72,7 +91,8 @@ export const createOutbox = (
       case 'queued': {
         const message: Message = { ...before, status: 'queued', error: after.error }
         messages.update(message)
-        queue.requeue(row, message, { dueAt: after.notBefore, error: after.error }, now)
+        const uncertain = after.error.code === 'unknown'
+        queue.requeue(row, message, { dueAt: after.notBefore, error: after.error, uncertain }, now)
         return message
       }
       case 'failed': {
@@ -113,7 +133,7 @@ export const createOutbox = (
   }
 
   return {
-    enqueue: ({ message: input, idempotency }, admit, origin, now) =>
+    enqueue: ({ message: input, idempotency, plan }, admit, origin, now) =>
       engine.write(() => {
         const { deviceId } = input
         const known = idempotency === undefined ? undefined : queue.byKey(deviceId, idempotency.key)
@@ -131,8 +151,14 @@ export const createOutbox = (
         }
         const message = newMessage(whole, 'queued', null, now)
         messages.insert(message, input.content)
-        queue.add(message, idempotency, now)
-        tracer.event(messageEvent('message.queued', message), now)
+        queue.add(message, { idempotency, plan }, now)
+        const sendAt = plan?.sendAt ?? null
+        tracer.event(
+          sendAt === null
+            ? messageEvent('message.queued', message)
+            : messageEvent('message.scheduled', message, { sendAt }),
+          now,
+        )
         tracer.audit(
           {
             origin,
@@ -149,19 +175,25 @@ export const createOutbox = (
     claim: (lease, { deviceId, limit }, origin, now) =>
       engine.writeQuietly(() => {
         fence(lease)
-        return queue.due(deviceId, now, limit).map(({ message: before, content, row }): ClaimedMessage => {
-          const attempts = row.attempts + 1
-          const message: Message = {
-            ...before,
-            status: 'sending',
-            attempts: before.attempts + 1,
-            sendingAt: momentIn(before, now),
-          }
-          messages.update(message)
-          queue.take(row, attempts, lease, now)
-          tracer.audit(attemptAudit(before, message, origin), now)
-          return { message, content, attempts, since: row.retriedAt ?? before.createdAt }
-        })
+        return queue
+          .due(deviceId, now, limit)
+          .flatMap(({ message: before, content, row }): ClaimedMessage[] => {
+            if (row.expiresAt !== null && row.expiresAt <= now) {
+              expire(row, before, origin, now)
+              return []
+            }
+            const attempts = row.attempts + 1
+            const message: Message = {
+              ...before,
+              status: 'sending',
+              attempts: before.attempts + 1,
+              sendingAt: momentIn(before, now),
+            }
+            messages.update(message)
+            queue.take(row, attempts, lease, now)
+            tracer.audit(attemptAudit(before, message, origin), now)
+            return [claimedOf(row, message, content)]
+          })
       }),
 
     prepared: (lease, messageId, content) =>
@@ -188,7 +220,7 @@ export const createOutbox = (
           const before = messageOf(row.messageId)
           const message: Message = { ...before, status: 'queued' }
           messages.update(message)
-          queue.requeue(row, message, { dueAt: now, error: message.error }, now)
+          queue.requeue(row, message, { dueAt: now, error: message.error, uncertain: true }, now)
           tracer.audit(attemptAudit(before, message, origin), now)
         }
         return lost.length

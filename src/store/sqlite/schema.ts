@@ -25,7 +25,7 @@ import {
   type MessageStatus,
   type MessageType,
 } from '../../domain/message.ts'
-import type { OutboxState } from '../../domain/outbox.ts'
+import type { HeldFor, OutboxState, ParkedFor } from '../../domain/outbox.ts'
 import {
   mediaSources,
   mediaStates,
@@ -39,9 +39,9 @@ const desiredStates: readonly Desired[] = ['running', 'stopped', 'removed']
 const directions: readonly Direction[] = ['inbound', 'outbound']
 const outboxStates: readonly OutboxState[] = ['queued', 'sending', 'sent', 'failed', 'cancelled']
 
-const oneOf = (column: string, words: readonly string[]) =>
+export const oneOf = (column: string, words: readonly string[]) =>
   sql.raw(`"${column}" in (${words.map((word) => `'${word}'`).join(', ')})`)
-const together = (first: string, ...others: readonly string[]) =>
+export const together = (first: string, ...others: readonly string[]) =>
   sql.raw(others.map((other) => `("${first}" is null) = ("${other}" is null)`).join(' and '))
 
 export const devices = sqliteTable(
@@ -73,6 +73,10 @@ export const devices = sqliteTable(
     removedAt: integer('removed_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    /** JSON of the Pacing (src/domain/pacing.ts); null: it sends as fast as it can. */
+    pacing: text('pacing'),
+    /** Until then WhatsApp lets the account open no new chats. */
+    restrictedUntil: integer('restricted_until'),
   },
   (t) => [
     index('devices_unsettled').on(t.id).where(sql`generation > settled_generation`),
@@ -176,7 +180,8 @@ export const messages = sqliteTable(
 /**
  * One row for each message that we send. `chat` is the address by which messages are kept in order. `due_at` is set
  * only on the one queued message of a chat whose turn it is; the later ones wait without it, and so does the whole
- * chat while one of its messages is `sending`.
+ * chat while one of its messages is `sending`. A queued message that is parked is not in the line of its chat yet. One that
+ * is held has its turn, and may not use it now.
  */
 export const outbox = sqliteTable(
   'outbox',
@@ -196,10 +201,23 @@ export const outbox = sqliteTable(
     errorDetail: text('error_detail'),
     idempotencyKey: text('idempotency_key'),
     requestHash: text('request_hash'),
-    /** When a person last had it tried again: attempts and age count from there. */
+    /** Attempts and age count from there: a person had it tried again, or it came into line, or might go, only then. */
     retriedAt: integer('retried_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    /** Of the chats that are due the one with the lowest goes first: the place of a word in `priorities`. */
+    rank: integer('rank').notNull().default(1),
+    /** Not before; kept when that time has come. */
+    sendAt: integer('send_at'),
+    /** Given up when it is not sent by then. */
+    expiresAt: integer('expires_at'),
+    /** So long the recipient sees that somebody types. */
+    typingMs: integer('typing_ms'),
+    parkedFor: text('parked_for').$type<ParkedFor>(),
+    heldFor: text('held_for').$type<HeldFor>(),
+    /** 1 once nobody can say whether an attempt has arrived. */
+    uncertain: integer('uncertain').notNull().default(0),
+    bulkId: text('bulk_id'),
   },
   (t) => [
     uniqueIndex('outbox_message').on(t.messageId),
@@ -207,8 +225,18 @@ export const outbox = sqliteTable(
       .on(t.deviceId, t.idempotencyKey)
       .where(sql`idempotency_key is not null`),
     uniqueIndex('outbox_in_flight').on(t.deviceId, t.chat).where(sql`state = 'sending'`),
-    index('outbox_due').on(t.deviceId, t.dueAt).where(sql`due_at is not null`),
-    index('outbox_open').on(t.deviceId, t.chat, t.seq).where(sql`state in ('queued', 'sending')`),
+    index('outbox_due').on(t.deviceId, t.rank, t.dueAt).where(sql`due_at is not null`),
+    index('outbox_open')
+      .on(t.deviceId, t.chat, t.seq)
+      .where(sql`state in ('queued', 'sending') and parked_for is null`),
+    index('outbox_parked').on(t.deviceId, t.seq).where(sql`parked_for is not null`),
+    index('outbox_scheduled').on(t.sendAt, t.seq).where(sql`parked_for = 'time'`),
+    index('outbox_scheduled_by_device').on(t.deviceId, t.sendAt, t.seq).where(sql`parked_for = 'time'`),
+    index('outbox_expiring').on(t.expiresAt).where(sql`expires_at is not null and state = 'queued'`),
+    index('outbox_held').on(t.deviceId, t.rank, t.seq).where(sql`held_for is not null`),
+    index('outbox_of_bulk')
+      .on(t.bulkId, t.seq)
+      .where(sql`bulk_id is not null and state in ('queued', 'sending')`),
     check('outbox_state', oneOf('state', outboxStates)),
     check('outbox_due', sql`due_at is null or state = 'queued'`),
     check('outbox_sending', sql`(state = 'sending') = (owner is not null) and ${together('owner', 'epoch')}`),

@@ -19,7 +19,8 @@ select d.id, d.desired, ${believed}, d.reason, d.detail, ${iso('d.status_at')},
   d.account_pn as phone, d.account_lid as lid, d.push_name, d.generation, d.settled_generation,
   d.status as stored_status, l.owner as connector, strftime('%Y-%m-%dT%H:%M:%fZ', l.expires_at / 1000.0, 'unixepoch') as lease_expires_at, ${iso('d.qr_expires_at')}, ${iso('d.pairing_requested_at')}, ${iso('d.not_before')},
   ${iso('d.started_at')}, ${iso('d.paired_at')}, ${iso('d.last_connected_at')},
-  ${iso('d.unlink_requested_at')}, ${iso('d.removed_at')}, ${iso('d.created_at')}, ${iso('d.updated_at')}
+  ${iso('d.unlink_requested_at')}, ${iso('d.removed_at')}, ${iso('d.created_at')}, ${iso('d.updated_at')},
+  ${iso('d.restricted_until')}, d.pacing
 from devices d left join leases l on l.name = 'device/' || d.id`)
 
 export const vStatusHistory = sqliteView('v_status_history', {}).as(sql`
@@ -64,8 +65,20 @@ from operations`)
 
 export const vOutbox = sqliteView('v_outbox', {}).as(sql`
 select seq, message_id, device_id, chat, state, ${iso('due_at')}, attempts, owner, epoch, error_code, error_detail,
-  idempotency_key, ${iso('created_at')}, ${iso('retried_at')}, ${iso('updated_at')}
+  idempotency_key, ${iso('created_at')}, ${iso('retried_at')}, ${iso('updated_at')}, rank, ${iso('send_at')},
+  ${iso('expires_at')}, typing_ms, parked_for, held_for, uncertain, bulk_id
 from outbox`)
+
+export const vBulks = sqliteView('v_bulks', {}).as(sql`
+select id, device_id, state, total, body, plan, sender_pn as sender, idempotency_key, ${iso('created_at')}, ${iso('updated_at')},
+  ${iso('ended_at')}
+from bulks`)
+
+export const vBulkRecipients = sqliteView('v_bulk_recipients', {}).as(sql`
+select bulk_id, seq, recipient, chat, variables, state, error_code, error_detail, message_id from bulk_recipients`)
+
+export const vNumbers = sqliteView('v_numbers', {}).as(sql`
+select number, jid, ${iso('checked_at')} from numbers`)
 
 export const vLeases = sqliteView('v_leases', {}).as(sql`
 select name, owner, epoch, ${iso('expires_at')} from leases`)

@@ -230,7 +230,7 @@ const readers: {
       group: message.groupJid ?? '',
       groupName: text(message.groupName),
       code: message.inviteCode ?? '',
-      expiresAt: iso(message.inviteExpiration),
+      inviteExpiresAt: iso(message.inviteExpiration),
       caption: text(message.caption),
     }),
   }),

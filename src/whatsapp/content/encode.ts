@@ -201,7 +201,7 @@ const plain = (body: MessageBody, around: Surroundings): proto.IMessage => {
           groupJid: body.group,
           groupName: body.groupName,
           inviteCode: body.code,
-          inviteExpiration: body.expiresAt === undefined ? undefined : seconds(body.expiresAt),
+          inviteExpiration: body.inviteExpiresAt === undefined ? undefined : seconds(body.inviteExpiresAt),
           caption: body.caption,
         }),
       }

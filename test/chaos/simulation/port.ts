@@ -252,6 +252,7 @@ export const createPort = ({ frame, server, store, process, defects }: PortOptio
 
     const noFiles = () => Promise.reject(new Error('the simulation sends plain texts, without files'))
     return {
+      typing: () => Promise.reject(new Error('the simulation types nothing')),
       prepare: () => Promise.reject(new Error('the simulation sends plain texts, which come as bytes')),
       upload: noFiles,
       download: noFiles,

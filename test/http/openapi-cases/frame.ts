@@ -20,15 +20,20 @@ export const bodyCases = (
   path: string,
   wrong: unknown,
   bytesMax = bodyBytesMax,
+  method = 'POST',
 ): Case[] => [
-  { operation, status: 400, ask: (api) => api.request('POST', path, { headers: json, body: '{' }) },
+  { operation, status: 400, ask: (api) => api.request(method, path, { headers: json, body: '{' }) },
   {
     operation,
     status: 413,
-    ask: (api) => api.request('POST', path, { headers: json, body: 'x'.repeat(bytesMax + 1) }),
+    ask: (api) => api.request(method, path, { headers: json, body: 'x'.repeat(bytesMax + 1) }),
   },
-  { operation, status: 415, ask: (api) => api.request('POST', path, { headers: form, body: 'a=b' }) },
-  { operation, status: 422, ask: (api) => api.post(path, wrong) },
+  { operation, status: 415, ask: (api) => api.request(method, path, { headers: form, body: 'a=b' }) },
+  {
+    operation,
+    status: 422,
+    ask: (api) => api.request(method, path, { headers: json, body: JSON.stringify(wrong) }),
+  },
 ]
 
 export const of = (operation: string, status: number, ask: Case['ask']): Case => ({ operation, status, ask })

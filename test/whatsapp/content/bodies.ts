@@ -50,7 +50,7 @@ export const bodies: readonly MessageBody[] = [
     group: '120363000000000000@g.us',
     groupName: 'Friends',
     code: 'AbCdEf',
-    expiresAt: '2026-12-24T18:00:00.000Z',
+    inviteExpiresAt: '2026-12-24T18:00:00.000Z',
     caption: 'join us',
   },
   {
