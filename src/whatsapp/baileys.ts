@@ -42,6 +42,7 @@ import {
 } from './inbound.ts'
 import { acceptLateWrites } from './late-writes.ts'
 import { guardListeners, holdBack, takeTurns } from './listeners.ts'
+import { probe, unlink } from './questions.ts'
 import { createQrShow, handlePairingNotifications, requestPairingCode } from './pairing.ts'
 import { quietLogger } from './quiet-logger.ts'
 import { createMediaHttp } from './media/http.ts'
@@ -55,6 +56,7 @@ import type { OpenOptions, WhatsApp, WhatsAppSocket } from './socket.ts'
 import { isAnswer, StanzaTracker } from './stanzas.ts'
 import { createTransport } from './transport.ts'
 import { type Unread, unreadPart, unreadStanza } from './unread.ts'
+import { createOnline } from './online.ts'
 import { createTyping } from './typing.ts'
 
 /** Which WhatsApp-compatible server to talk to; undefined members mean the real one. */
@@ -344,6 +346,9 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     })
 
     const live = sock
+    const online = createOnline(live)
+    const noteNumber = (number: string, jid: string | null): Promise<void> =>
+      store.numbers.note(lease, number, { jid, checkedAt: clock.now() })
     return {
       ...createTransfers({ http, sock: live, gone, clock }),
       prepare: (message) => prepareBody({ me: me(), groups, now: () => clock.now() }, message),
@@ -359,37 +364,17 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
             groups,
             numbers: {
               ...store.numbers,
-              note: (number, jid) => store.numbers.note(lease, number, { jid, checkedAt: clock.now() }),
+              note: noteNumber,
             },
           },
           message,
         ),
       carryOut: (command) =>
-        carryOut({ sock: live, me: me(), gone, now: () => clock.now(), groups }, command),
-      typing: createTyping(live, gone),
-      async probe(timeoutMs) {
-        const ping: BinaryNode = {
-          tag: 'iq',
-          attrs: { to: '@s.whatsapp.net', type: 'get', xmlns: 'w:p' },
-          content: [{ tag: 'ping', attrs: {} }],
-        }
-        const answer: unknown = await live.query(ping, timeoutMs)
-        if (answer === undefined) throw new Error('no answer to a ping')
-      },
+        carryOut({ sock: live, me: me(), gone, now: () => clock.now(), groups, online, noteNumber }, command),
+      typing: createTyping(live, online, gone),
+      probe: (timeoutMs) => probe(live, timeoutMs),
       requestPairingCode: (phone) => requestPairingCode(live, phone),
-      async unlink(timeoutMs) {
-        const jid = creds.me?.id
-        if (jid === undefined) return
-        const answer: unknown = await live.query(
-          {
-            tag: 'iq',
-            attrs: { to: '@s.whatsapp.net', type: 'set', xmlns: 'md' },
-            content: [{ tag: 'remove-companion-device', attrs: { jid, reason: 'user_initiated' } }],
-          },
-          timeoutMs,
-        )
-        if (answer === undefined) throw new Error('no answer to the request to unlink')
-      },
+      unlink: (timeoutMs) => unlink(live, creds.me?.id, timeoutMs),
       drop: () => drop('the connection was dropped'),
     }
   }

@@ -1,4 +1,5 @@
 import type { WASocket } from '@whiskeysockets/baileys'
+import type { Online } from './online.ts'
 
 /** Phones forget after some 25 s that somebody types (WhatsApp Web says so again every 10 s). */
 const repeatMs = 10_000
@@ -14,9 +15,9 @@ export interface Typing {
  * Shows a chat that the account types, for a time, over one socket. WhatsApp passes it on only of who is online, so the
  * account is that meanwhile. Never rejects: nobody misses it when the socket is gone, which ends it early.
  */
-export const createTyping = (sock: Pick<WASocket, 'sendPresenceUpdate'>, gone: Promise<string>) => {
-  let typing = 0
-  return async ({ to, recording, forMs }: Typing, signal: AbortSignal): Promise<void> => {
+export const createTyping =
+  (sock: Pick<WASocket, 'sendPresenceUpdate'>, online: Online, gone: Promise<string>) =>
+  async ({ to, recording, forMs }: Typing, signal: AbortSignal): Promise<void> => {
     const ended = Promise.race([
       gone,
       new Promise<void>((resolve) => {
@@ -35,9 +36,9 @@ export const createTyping = (sock: Pick<WASocket, 'sendPresenceUpdate'>, gone: P
         clearTimeout(timer)
       }
     }
-    typing += 1
+    const holder = Symbol(to)
     try {
-      await sock.sendPresenceUpdate('available')
+      await online.hold(holder)
       for (let left = forMs; left > 0; left -= repeatMs) {
         await sock.sendPresenceUpdate(recording ? 'recording' : 'composing', to)
         if (await pause(Math.min(left, repeatMs))) return
@@ -46,8 +47,6 @@ export const createTyping = (sock: Pick<WASocket, 'sendPresenceUpdate'>, gone: P
     } catch {
       // The socket is gone; the message says so itself.
     } finally {
-      typing -= 1
-      if (typing === 0) await sock.sendPresenceUpdate('unavailable').catch(() => undefined)
+      await online.release(holder)
     }
   }
-}

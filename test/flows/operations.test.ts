@@ -225,6 +225,19 @@ test('numbers are told apart by whether WhatsApp knows them, as they were asked 
     { number: '19990001234', onWhatsApp: false, jid: null },
     { number: ben, onWhatsApp: true, jid: jidOf(ben) },
   ])
+  // A send to any of them asks no more.
+  const known = world.query<{ number: string; jid: string | null }>(
+    'select number, jid from numbers order by number',
+  )
+  expect(known).toEqual(
+    [
+      [ana, jidOf(ana)],
+      [ben, jidOf(ben)],
+      ['19990001234', null],
+    ]
+      .map(([number, jid]) => ({ number, jid }))
+      .toSorted((a, b) => String(a.number).localeCompare(String(b.number))),
+  )
   const many = Array.from({ length: 101 }, (_, at) => `1555${String(at).padStart(7, '0')}`)
   expect((await world.api('POST', '/api/devices/dev/numbers/check', { numbers: many })).status).toBe(422)
 })

@@ -3,6 +3,7 @@ import { operationTimeoutMs, type OperationOutcome } from '../../domain/operatio
 import { withDeadline } from '../../runtime/deadline.ts'
 import type { Groups } from '../groups.ts'
 import type { Me } from '../inbound.ts'
+import type { Online } from '../online.ts'
 import { messageOf, refusedQuestion } from '../send.ts'
 
 export interface CommandContext {
@@ -12,6 +13,9 @@ export interface CommandContext {
   readonly gone: Promise<string>
   readonly now: () => number
   readonly groups: Pick<Groups, 'metadata'>
+  readonly online: Online
+  /** Keeps what WhatsApp says of a number; null for one that is not there. */
+  readonly noteNumber: (number: string, jid: string | null) => Promise<void>
 }
 
 /** WhatsApp's codes that tell that nothing was done and that it may be asked again: too fast, overloaded. */

@@ -43,11 +43,18 @@ export const checkNumbers = async (
 ): Promise<{ readonly numbers: readonly CheckedNumber[] }> => {
   const answer = await ask(context, question(numbers, context.sock.generateMessageTag()))
   const list = getBinaryNodeChild(getBinaryNodeChild(answer, 'usync'), 'list')
-  const found = new Map<string, string>()
+  const answers = new Map<string, string | null>()
   for (const user of getBinaryNodeChildren(list, 'user')) {
     const contact = getBinaryNodeChild(user, 'contact')
     const jid = normalizeJid(user.attrs['jid'])
-    if (contact?.attrs['type'] === 'in' && jid !== undefined) found.set(askedOf(user, contact), jid)
+    const type = contact?.attrs['type']
+    if (contact === undefined) continue
+    if (type === 'in' && jid !== undefined) answers.set(askedOf(user, contact), jid)
+    else if (type === 'out') answers.set(askedOf(user, contact), null)
   }
-  return { numbers: numbers.map((number) => ({ number, jid: found.get(number) ?? null })) }
+  for (const number of numbers) {
+    const jid = answers.get(number)
+    if (jid !== undefined) await context.noteNumber(number, jid)
+  }
+  return { numbers: numbers.map((number) => ({ number, jid: answers.get(number) ?? null })) }
 }

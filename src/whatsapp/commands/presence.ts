@@ -79,26 +79,17 @@ export const markRead = async (
 /** Phones forget after so long that somebody types (WhatsApp Web says so again every 10 s). */
 const typingShownMs = 25_000
 
-/** The sockets that are online for somebody who types, and when they are not any more. */
-const online = new WeakMap<CommandContext['sock'], NodeJS.Timeout>()
-
 /**
- * Shows that the owner types or records. WhatsApp passes it on only of who is online, so the account is that for as long as
- * phones show it. WhatsApp answers nothing, and keeps nothing for who is away.
+ * Shows that the owner types or records; the account is online for as long as phones show it. WhatsApp answers nothing, and
+ * keeps nothing for who is away.
  */
 export const showTyping = async (
   context: CommandContext,
   { chat, state }: { readonly chat: string; readonly state: TypingState },
 ): Promise<void> => {
   checkOpen(context)
-  const { sock } = context
-  const tell = (...presence: Parameters<typeof sock.sendPresenceUpdate>): Promise<void> =>
-    until(context, sock.sendPresenceUpdate(...presence), 'the write')
-  clearTimeout(online.get(sock))
-  if (state !== 'paused') await tell('available')
-  await tell(state, chat)
-  // An online companion silences the notifications of the phone.
-  if (state === 'paused') return tell('unavailable')
-  const timer = setTimeout(() => void tell('unavailable').catch(() => undefined), typingShownMs)
-  online.set(sock, timer.unref())
+  const { sock, online } = context
+  if (state !== 'paused') await until(context, online.hold(chat, typingShownMs), 'the write')
+  await until(context, sock.sendPresenceUpdate(state, chat), 'the write')
+  if (state === 'paused') await until(context, online.release(chat), 'the write')
 }
