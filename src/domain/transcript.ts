@@ -66,10 +66,15 @@ const saidBy = ({ type, text, body, direction, deletedAt }: Message): string => 
   return text ?? '<not supported>'
 }
 
+const unsent = ({ direction, status }: Message): string => {
+  if (direction === 'inbound') return ''
+  if (status === 'failed') return ' <not sent>'
+  return status === 'queued' || status === 'sending' ? ' <not sent yet>' : ''
+}
+
 /** One entry of the transcript, with its line end; nothing of what only acts on another message. */
 export const transcriptOf = (message: Message, iso: Iso): string => {
   if (isAct(message.type)) return ''
   const edited = message.editedAt !== null && message.deletedAt === null ? ' <This message was edited>' : ''
-  const failed = message.status === 'failed' && message.direction === 'outbound' ? ' <not sent>' : ''
-  return `[${timeOf(message, iso)}] ${nameOf(message)}: ${saidBy(message)}${edited}${failed}\n`
+  return `[${timeOf(message, iso)}] ${nameOf(message)}: ${saidBy(message)}${edited}${unsent(message)}\n`
 }

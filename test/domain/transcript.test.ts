@@ -70,6 +70,7 @@ test.each<[string, Partial<Message>]>([
   ['This message was deleted', { text: 'hi', editedAt: 5, deletedAt: 6 }],
   ['You deleted this message', { text: 'hi', deletedAt: 6, direction: 'outbound' }],
   ['hi <not sent>', { text: 'hi', status: 'failed', direction: 'outbound' }],
+  ['hi <not sent yet>', { text: 'hi', status: 'queued', direction: 'outbound' }],
   ['Waiting for this message', { type: 'undecryptable', status: 'failed' }],
   ['<not supported>', { type: 'unknown' }],
 ])('%s stands for what became of it', (text, more) => {
