@@ -106,7 +106,7 @@ export const table: Readonly<Record<Kind, Row>> = {
       group: '120363000000000000@g.us',
       groupName: 'Others',
       code: 'AbCdEfGhIjK',
-      expiresAt: '2026-12-24T18:00:00.000Z',
+      inviteExpiresAt: '2026-12-24T18:00:00.000Z',
       caption: `join the ${wordOf('group_invite')}`,
     },
     does: worded,
