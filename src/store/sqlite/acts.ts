@@ -1,22 +1,11 @@
-import { and, asc, eq, sql } from './drizzle.ts'
-import {
-  applyActs,
-  compareActs,
-  mayBeBy,
-  onePerPerson,
-  type Act,
-  type ReceivedAct,
-  type Said,
-} from '../../domain/acts.ts'
+import { and, eq, sql } from './drizzle.ts'
+import { applyActs, compareActs, mayBeBy, type Act, type ReceivedAct, type Said } from '../../domain/acts.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { isAct, type BodyAct, type BodyOptions, type MessageBody } from '../../domain/body.ts'
 import { parseJid, partyJid, sameParty, type Party } from '../../domain/jid.ts'
-import { momentIn, type Message } from '../../domain/message.ts'
-import type { ActStore, UnreadVote } from '../act-store.ts'
+import type { Message } from '../../domain/message.ts'
 import { createActRows, type PersonalRow, type PersonalTable } from './act-rows.ts'
 import type { AddressQueries } from './addresses.ts'
-import type { Engine } from './engine.ts'
-import type { Fence } from './fence.ts'
 import {
   messageColumns,
   messageEvent,
@@ -25,10 +14,10 @@ import {
   type MessageRow,
 } from './message-rows.ts'
 import { messages as table } from './schema.ts'
-import { assign, directAll, directWrite, param, type Db, upTo } from './statements.ts'
+import { assign, directAll, directWrite, param, type Db } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
-interface Deps {
+export interface ActDeps {
   readonly tracer: Tracer
   readonly messages: MessageQueries
   readonly addresses: AddressQueries
@@ -43,7 +32,7 @@ interface Cause {
 const partyOf = (jid: string): Party =>
   parseJid(jid)?.kind === 'lid' ? { pn: null, lid: jid } : { pn: jid, lid: null }
 
-const receivedActOf = ({ act }: MessageRow): ReceivedAct | null =>
+export const receivedActOf = ({ act }: MessageRow): ReceivedAct | null =>
   act === null ? null : (JSON.parse(act) as ReceivedAct)
 
 /** An act whose target is known; undefined when nobody could read what it does. */
@@ -70,7 +59,7 @@ const audits: Readonly<Record<BodyAct['type'], AuditAction>> = {
 }
 
 /** Applies acts to their targets; runs inside the transaction that writes either. */
-export const createActQueries = (db: Db, { tracer, messages, addresses }: Deps) => {
+export const createActQueries = (db: Db, { tracer, messages, addresses }: ActDeps) => {
   const rows = createActRows(db)
   const selectDone = directAll(
     db,
@@ -292,104 +281,3 @@ export const createActQueries = (db: Db, { tracer, messages, addresses }: Deps) 
 }
 
 export type ActQueries = ReturnType<typeof createActQueries>
-
-const unreadableVote = {
-  code: 'vote_unreadable',
-  detail:
-    'the vote cannot be decrypted: it was made for another poll, or the secret of this one is not known',
-}
-
-export const createActs = (
-  db: Db,
-  engine: Engine,
-  { fence, tracer, queries, messages, addresses }: Deps & { fence: Fence; queries: ActQueries },
-): ActStore => {
-  const { rows } = queries
-  const columns = { ...messageColumns, content: table.content }
-  const selectVotes = directAll(
-    db,
-    columns,
-    db
-      .select(columns)
-      .from(table)
-      .where(
-        and(
-          eq(table.deviceId, param('deviceId')),
-          sql`target_id is null and target_whatsapp_id is not null and type = 'vote' and act is not null`,
-          sql`(exists (select 1 from messages as poll where poll.id = messages.target_whatsapp_id and poll.type = 'poll')
-            or exists (select 1 from messages as poll where poll.device_id = messages.device_id
-              and poll.whatsapp_id = messages.target_whatsapp_id and poll.id <> poll.whatsapp_id and poll.type = 'poll'))`,
-        ),
-      )
-      .orderBy(asc(table.targetWhatsappId))
-      .limit(upTo('limit')),
-  )
-  const unread = ({ content, ...row }: MessageRow & { content: Uint8Array | null }): UnreadVote[] => {
-    const vote = toMessage(row)
-    const act = receivedActOf(row)
-    const poll = act === null ? undefined : queries.targetOf(vote, act)
-    const pollContent = poll?.type === 'poll' ? messages.contentOf(poll.id) : null
-    if (poll === undefined || pollContent === null || content === null) return []
-    const { id, whatsappId, sender: creator } = poll
-    return [
-      {
-        id: vote.id,
-        voter: addresses.complete(vote.deviceId, vote.sender),
-        content,
-        poll: {
-          id,
-          whatsappId,
-          creator: addresses.complete(poll.deviceId, creator),
-          content: pollContent,
-        },
-      },
-    ]
-  }
-  /** By both addresses as far as they are known now, so that nobody counts twice. */
-  const people = <T extends { readonly by: Party; readonly at: number; readonly actId: string }>(
-    messageId: string,
-    all: readonly T[],
-  ): readonly T[] => {
-    const deviceId = all.length === 0 ? undefined : messages.get(messageId)?.deviceId
-    if (deviceId === undefined) return []
-    return onePerPerson(all.map((one) => ({ ...one, by: addresses.complete(deviceId, one.by) })))
-  }
-
-  return {
-    reactions: (messageId) =>
-      engine.read(() => people(messageId, rows.reactionsOf(messageId)).filter(({ emoji }) => emoji !== '')),
-    votes: (messageId) =>
-      engine.read(() =>
-        people(messageId, rows.votesOf(messageId)).filter(({ options }) => options.length > 0),
-      ),
-    changes: (messageId) => engine.read(() => rows.changesOf(messageId)),
-    unreadVotes: (deviceId, limit) =>
-      engine.read(() => selectVotes({ deviceId, limit }).flatMap((row) => unread(row))),
-    settleVote: (lease, { id, pollId, options }, origin, now) =>
-      engine.write(() => {
-        fence(lease)
-        const vote = messages.get(id)
-        if (vote?.type !== 'vote' || vote.targetId !== null) return
-        queries.aimVote(vote, pollId, options, origin, now)
-        if (options !== null) return
-        const failed: Message = {
-          ...vote,
-          status: 'failed',
-          error: unreadableVote,
-          failedAt: momentIn(vote, now),
-        }
-        messages.update(failed)
-        tracer.event(messageEvent('message.failed', failed, { error: unreadableVote }), now)
-        tracer.audit(
-          {
-            origin,
-            action: 'poll.vote',
-            target: { kind: 'message', id: pollId },
-            before: null,
-            after: { actId: id, error: unreadableVote.code },
-          },
-          now,
-        )
-      }),
-  }
-}

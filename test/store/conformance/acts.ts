@@ -388,6 +388,13 @@ export const describeActs = (open: OpenStores): void => {
       expect(await world.other.acts.unreadVotes('b', 10)).toEqual([])
     })
 
+    it('is not held up by votes that name the poll from another chat', async () => {
+      await promote(poll)
+      for (const id of ['X1', 'X2', 'X3']) await promote(actOf(id, { type: 'vote' }))
+      await promote(actOf('V1', { type: 'vote' }, fromBob))
+      expect((await world.other.acts.unreadVotes(deviceId, 2)).map(({ id }) => id)).toEqual(['V1'])
+    })
+
     it('counts when it was read, once, and the last of a person holds', async () => {
       await promote(poll)
       await promote(actOf('V1', { type: 'vote' }, inGroup))
