@@ -218,7 +218,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
     else if (event.type === 'media.waiting') runners.get(event.deviceId)?.pokeMedia()
     else if (event.type === 'operation.queued') runners.get(event.deviceId)?.pokeOperations()
-    else if (event.type === 'message.scheduled') clerk.poke()
+    else if (event.type === 'message.scheduled' || event.type === 'bulk.created') clerk.poke()
     else if (event.type === 'device.status_changed' || event.type === 'device.pacing_changed') {
       concerned.add(event.deviceId)
       loop.poke()
@@ -238,6 +238,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
           'message.queued',
           'operation.queued',
           'message.scheduled',
+          'bulk.created',
           'media.waiting',
           'device.status_changed',
           'device.pacing_changed',
@@ -261,6 +262,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
   const clerk = startOutboxClerk({
     schedule: store.schedule,
+    bulks: store.bulks,
     seat: () => seat,
     clock,
     origin: () => ({ actor, requestId: newId('tick', clock.now()) }),

@@ -224,6 +224,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       }
       case 'cancel_messages': {
         const error = { code: 'device_removed', detail: 'the device was removed before the message was sent' }
+        await store.bulks.cancelAll(lease, deviceId, error, origin(), clock.now())
         await store.outbox.cancelAll(lease, deviceId, error, origin(), clock.now())
         const undone = { code: 'device_removed', detail: 'the device was removed before it was done' }
         await store.operations.cancelAll(lease, deviceId, undone, origin(), clock.now())

@@ -1,6 +1,14 @@
 import { type BodyAct, type GivenBody, isAct } from '../domain/body.ts'
 import { GatewayError } from '../domain/errors.ts'
-import { formatJid, parseJid, parseRecipient, partyJid, sameParty, type Jid } from '../domain/jid.ts'
+import {
+  formatJid,
+  parseJid,
+  parseRecipient,
+  partyJid,
+  sameParty,
+  type Jid,
+  type JidKind,
+} from '../domain/jid.ts'
 import type { Message } from '../domain/message.ts'
 import { checkText } from './check-text.ts'
 import type { ControlContext } from './context.ts'
@@ -85,9 +93,9 @@ const checkContent = (body: GivenBody): void => {
   }
 }
 
-const mentionOf = (to: Jid, mention: string): string => {
+const mentionOf = (kind: JidKind, mention: string): string => {
   if (mention === 'all') {
-    if (to.kind !== 'group') throw refused('only in a group can all be mentioned')
+    if (kind !== 'group') throw refused('only in a group can all be mentioned')
     return mention
   }
   const jid = parseRecipient(mention)
@@ -98,6 +106,11 @@ const mentionOf = (to: Jid, mention: string): string => {
   }
   return formatJid(jid)
 }
+
+const withMentions = (kind: JidKind, body: GivenBody): GivenBody =>
+  body.mentions === undefined
+    ? body
+    : { ...body, mentions: [...new Set(body.mentions.map((mention) => mentionOf(kind, mention)))] }
 
 /**
  * Resolves what a body refers to, and refuses one that WhatsApp would not take. `to` may be left out of an act: it goes
@@ -140,7 +153,13 @@ export const checkBody = async (
     throw new GatewayError('invalid_recipient', 'to is missing: whom is the message for?')
   checkContent(body)
   if (body.replyTo !== undefined) await referred('replyTo', body.replyTo)
-  if (body.mentions === undefined) return { to: given, body, target: null }
-  const mentions = [...new Set(body.mentions.map((mention) => mentionOf(given, mention)))]
-  return { to: given, body: { ...body, mentions }, target: null }
+  return { to: given, body: withMentions(given.kind, body), target: null }
+}
+
+/** The same for a body that goes to many people: it acts on no message, and answers none. */
+export const checkBodyForMany = (body: GivenBody): GivenBody => {
+  if ('messageId' in body || body.replyTo !== undefined)
+    throw refused('a message of one chat means nothing to the people of others')
+  checkContent(body)
+  return withMentions('phone', body)
 }

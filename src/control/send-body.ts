@@ -48,7 +48,7 @@ export const sameRequest = (deviceId: string, to: Jid, body: string): readonly s
 ]
 
 /** A body as far as it can be known before its file and its preview are fetched. */
-const asGiven = (body: GivenBody): MessageBody => {
+export const asGiven = (body: GivenBody): MessageBody => {
   if (!('linkPreview' in body) || typeof body.linkPreview !== 'boolean') return body as MessageBody
   const { linkPreview: _, ...rest } = body
   return rest

@@ -44,6 +44,11 @@ export type AuditAction =
   | 'media.retry'
   | 'media.remove'
   | 'message.mark'
+  | 'bulk.create'
+  | 'bulk.pause'
+  | 'bulk.resume'
+  | 'bulk.cancel'
+  | 'bulk.finish'
   | 'operation.enqueue'
   | 'operation.attempt'
   | 'operation.cancel'
@@ -52,7 +57,10 @@ export type AuditAction =
 export interface NewAuditEntry {
   readonly origin: Origin
   readonly action: AuditAction
-  readonly target: { readonly kind: 'device' | 'message' | 'operation' | 'media'; readonly id: string }
+  readonly target: {
+    readonly kind: 'device' | 'message' | 'operation' | 'media' | 'bulk'
+    readonly id: string
+  }
   readonly before: Readonly<Record<string, unknown>> | null
   readonly after: Readonly<Record<string, unknown>> | null
 }

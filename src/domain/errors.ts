@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'message_settled'
   | 'content_not_kept'
   | 'operation_not_found'
+  | 'bulk_not_found'
+  | 'bulk_ended'
   | 'operations_full'
   | 'message_not_scheduled'
   | 'idempotency_conflict'

@@ -44,6 +44,10 @@ export type EventBody =
       }
     }
   | {
+      readonly type: `bulk.${'created' | 'paused' | 'resumed' | 'cancelled' | 'finished'}`
+      readonly data: { readonly bulkId: string; readonly total: number }
+    }
+  | {
       readonly type: `operation.${Exclude<OperationState, 'running'>}`
       readonly data: {
         readonly operationId: string

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { GatewayError, type ErrorCode } from '../domain/errors.ts'
-import { readJson } from './body.ts'
+import { bodyBytesMax, readJson } from './body.ts'
 import type { RequestContext } from './env.ts'
 
 /** Names of members that nobody asked for are quoted in an answer up to this length. */
@@ -38,8 +38,9 @@ export const check = <Schema extends z.ZodObject>(
 export const bodyOf = async <Schema extends z.ZodObject>(
   c: RequestContext,
   schema: Schema,
+  bytesMax = bodyBytesMax,
 ): Promise<z.output<Schema>> => {
-  const value = await readJson(c.req.raw)
+  const value = await readJson(c.req.raw, bytesMax)
   if (value === undefined) throw new GatewayError('invalid_json', 'the body is missing; it must be JSON')
   return check(schema, value, 'invalid_body')
 }
@@ -60,6 +61,15 @@ export const typedBodyOf = async (
 ): Promise<Record<string, unknown>> => {
   const value = await readJson(c.req.raw, bytesMax)
   if (value === undefined) throw new GatewayError('invalid_json', 'the body is missing; it must be JSON')
+  return checkTyped(value, schemas, refusals)
+}
+
+/** What the schema of its `type` makes of a value. */
+export const checkTyped = (
+  value: unknown,
+  schemas: ReadonlyMap<string, z.ZodObject>,
+  refusals: ReadonlyMap<string, string>,
+): Record<string, unknown> => {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
   const schema = typeof type === 'string' ? schemas.get(type) : undefined
   if (schema === undefined) {

@@ -54,6 +54,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   message_settled: { status: 409, title: 'The message is sent' },
   content_not_kept: { status: 404, title: 'The content of the message is not kept' },
   operation_not_found: { status: 404, title: 'No such operation' },
+  bulk_not_found: { status: 404, title: 'No such bulk' },
+  bulk_ended: { status: 409, title: 'The bulk has ended' },
   operations_full: { status: 429, title: 'Too many operations wait', retryAfterSeconds: 10 },
   message_not_scheduled: { status: 409, title: 'The message does not wait for its time' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },

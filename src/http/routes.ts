@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { bulkRoutes } from './routes/bulks.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
 import { exportRoutes } from './routes/export.ts'
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...forwardRoutes,
   ...fileRoutes,
   ...outboxRoutes,
+  ...bulkRoutes,
   ...searchRoutes,
   ...uploadRoutes,
   ...exportRoutes,

@@ -19,6 +19,7 @@ import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { ReceiptStore } from './receipt-store.ts'
 export type { PacingStore, PlanView, ScheduledMessage, ScheduleStore } from './schedule-store.ts'
 import type { MediaStore } from './media-store.ts'
+import type { BulkStore } from './bulk-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
 import type {
   Direction,
@@ -273,6 +274,10 @@ export type { ActStore } from './act-store.ts'
 
 export type { MediaStore } from './media-store.ts'
 
+// ---- bulks
+
+export type { BulkRecipient, BulkStore, NewRecipient } from './bulk-store.ts'
+
 // ---- people
 
 export interface AddressStore {
@@ -347,6 +352,7 @@ export interface Store {
   readonly operations: OperationStore
   readonly schedule: ScheduleStore
   readonly pacing: PacingStore
+  readonly bulks: BulkStore
   readonly numbers: NumberStore
   readonly auth: AuthStore
   readonly inbound: InboundStore

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { routes } from '../../src/http/routes.ts'
 import { patient } from '../control/world.ts'
 import { createApi, type Api } from './api.ts'
+import { bulkCases } from './openapi-cases/bulks.ts'
 import { deviceCases } from './openapi-cases/devices.ts'
 import { fileCases } from './openapi-cases/files.ts'
 import { exportCases } from './openapi-cases/export.ts'
@@ -25,6 +26,7 @@ const cases = [
   ...searchCases,
   ...operationCases,
   ...outboxCases,
+  ...bulkCases,
   ...healthCases,
 ]
 

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { describeActs } from './conformance/acts.ts'
 import { describeActsProperty } from './conformance/acts-property.ts'
 import { describeAuth } from './conformance/auth.ts'
+import { describeBulks } from './conformance/bulks.ts'
 import { describeChats } from './conformance/chats.ts'
 import { describeDecisions } from './conformance/decisions.ts'
 import { describeDevices } from './conformance/devices.ts'
@@ -32,6 +33,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeOperations(open)
     describeSchedule(open)
     describePacing(open)
+    describeBulks(open)
     describeAuth(open)
     describeInbound(open)
     describeActs(open)

@@ -98,7 +98,7 @@ export const sendProblems = [
 ] as const
 
 /** What may be wrong with a file that is to be sent. */
-const mediaProblems = [
+export const mediaProblems = [
   'media_too_large',
   'media_invalid',
   'media_url_refused',

@@ -294,6 +294,16 @@ export const sendSchemas = new Map<string, z.ZodObject>([
   ),
 ])
 
+/** By type, what a bulk can say. */
+export const bulkSchemas = new Map<string, z.ZodObject>(
+  [...contentSchemas, ...fileSchemas].map((schema) => {
+    const { replyTo: _, ...shape } = schema.shape
+    const type = shape.type.value
+    return [type, z.strictObject({ ...shape, ...asked[type] }).openapi(`Bulk${named(type)}`)]
+  }),
+)
+export const bulkMessageSchema = z.union([...bulkSchemas.values()]).openapi('BulkMessage')
+
 const notShown =
   "WhatsApp's apps do not show buttons, lists and templates of accounts like this one any more: ask with a poll, or in a text"
 

@@ -11,6 +11,8 @@ export const bulks = sqliteTable(
     /** `bulk_…` */
     id: text('id').notNull(),
     deviceId: text('device_id').notNull(),
+    /** What somebody calls it. */
+    name: text('name'),
     state: text('state').$type<BulkState>().notNull(),
     /** JSON of a MessageBody, with `{{names}}` in its texts. */
     body: text('body').notNull(),
@@ -24,7 +26,9 @@ export const bulks = sqliteTable(
     requestHash: text('request_hash'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
-    /** When the last of its messages was put into the outbox, or it was cancelled. */
+    /** When its first message was put into the outbox. */
+    startedAt: integer('started_at'),
+    /** When the last of its messages was sent or given up. */
     endedAt: integer('ended_at'),
   },
   (t) => [

@@ -11,6 +11,7 @@ import { createActQueries } from './acts.ts'
 import { createAddresses, createAddressQueries } from './addresses.ts'
 import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
+import { createBulks } from './bulks.ts'
 import { createChats } from './chats.ts'
 import { createDeviceQueries, createDevices } from './devices.ts'
 import { createEngine, engineLimits, type EngineLimits } from './engine.ts'
@@ -28,6 +29,7 @@ import { createMeta } from './meta.ts'
 import { inspect, migrate } from './migrate.ts'
 import { createOperations } from './operations.ts'
 import { createNumbers } from './numbers.ts'
+import { createCancel } from './outbox-cancel.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createExpire, createSchedule } from './outbox-schedule.ts'
 import { createOutbox } from './outbox.ts'
@@ -151,6 +153,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const marks = createMessageMarks(db, tracer, messageQueries)
   const receive = createReceive({ tracer, queries: messageQueries, queue, acts: actQueries })
   const expire = createExpire({ tracer, messages: messageQueries, queue })
+  const cancel = createCancel({ tracer, messages: messageQueries, queue })
   const meta = createMeta(db, engine, checkRoom)
 
   return {
@@ -175,6 +178,17 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
       queue,
       acts: actQueries,
       expire,
+      cancel,
+    }),
+    bulks: createBulks(db, engine, {
+      fence,
+      tracer,
+      checkRoom,
+      devices: deviceQueries,
+      messages: messageQueries,
+      addresses: addressQueries,
+      queue,
+      cancel,
     }),
     operations: createOperations(db, engine, {
       fence,

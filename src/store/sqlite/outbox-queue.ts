@@ -284,6 +284,12 @@ export const createOutboxQueue = (db: Db) => {
         : [...open, ...selectParked.all({ deviceId, limit: limit - open.length })]
     },
 
+    /** A message that nobody has tried yet leaves the line of its chat until its bulk goes on. */
+    park: (row: OutboxRow, now: number): void => {
+      update({ ...row, dueAt: null, updatedAt: now, parkedFor: 'bulk', heldFor: null })
+      giveTurn(row.deviceId, row.chat, now)
+    },
+
     /** A message whose turn it is may not use it now. */
     hold: ({ seq }: OutboxRow, heldFor: HeldFor): void => setHeld({ seq, heldFor }),
 

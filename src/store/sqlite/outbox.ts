@@ -1,7 +1,8 @@
-import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
+import type { Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
-import { advance, type Message, type MessageFailure, momentIn } from '../../domain/message.ts'
+import { advance, type Message, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
+import { attemptAudit, type Cancel } from './outbox-cancel.ts'
 import type { Expire } from './outbox-schedule.ts'
 import type { ClaimedMessage, OutboxStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
@@ -16,14 +17,6 @@ import type { Tracer } from './trace.ts'
 
 /** Messages that one transaction gives up: it must not hold up the event loop. */
 const cancelBatchRows = 500
-
-const attemptAudit = (before: Message, after: Message, origin: Origin): NewAuditEntry => ({
-  origin,
-  action: 'message.attempt',
-  target: { kind: 'message', id: after.id },
-  before: { status: before.status, attempts: before.attempts },
-  after: { status: after.status, attempts: after.attempts, error: after.error?.code ?? null },
-})
 
 /** What a connector is given of a message that it has just taken. */
 export const claimedOf = (
@@ -53,6 +46,7 @@ export const createOutbox = (
     queue,
     acts,
     expire,
+    cancel,
   }: {
     fence: Fence
     tracer: Tracer
@@ -63,6 +57,7 @@ export const createOutbox = (
     queue: OutboxQueue
     acts: ActQueries
     expire: Expire
+    cancel: Cancel
   },
 ): OutboxStore => {
   const messageOf = (id: string): Message => {
@@ -108,16 +103,6 @@ export const createOutbox = (
         return message
       }
     }
-  }
-
-  const cancel = (row: OutboxRow, error: MessageFailure, origin: Origin, now: number): Message => {
-    const before = messageOf(row.messageId)
-    const message: Message = { ...before, status: 'failed', error, failedAt: momentIn(before, now) }
-    messages.update(message)
-    queue.settle(row, { state: 'cancelled', error }, now)
-    tracer.event(messageEvent('message.cancelled', message, { error }), now)
-    tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.cancel' }, now)
-    return message
   }
 
   const retry = (row: OutboxRow, before: Message, step: 'queue' | 'hasten', now: number): Message => {
@@ -246,7 +231,7 @@ export const createOutbox = (
         const before = messageOf(messageId)
         return onCancel(row.state) === 'nothing'
           ? before
-          : cancel(row, cancelledError(before.error), origin, now)
+          : cancel(row, ({ error }) => cancelledError(error), origin, now)
       }),
 
     async cancelAll(lease, deviceId, error, origin, now) {
@@ -255,7 +240,7 @@ export const createOutbox = (
         const count = await engine.write(() => {
           fence(lease)
           const rows = queue.open(deviceId, cancelBatchRows)
-          for (const row of rows) cancel(row, error, origin, now)
+          for (const row of rows) cancel(row, () => error, origin, now)
           return rows.length
         })
         cancelled += count

@@ -70,8 +70,8 @@ select seq, message_id, device_id, chat, state, ${iso('due_at')}, attempts, owne
 from outbox`)
 
 export const vBulks = sqliteView('v_bulks', {}).as(sql`
-select id, device_id, state, total, body, plan, sender_pn as sender, idempotency_key, ${iso('created_at')}, ${iso('updated_at')},
-  ${iso('ended_at')}
+select id, device_id, name, state, total, body, plan, sender_pn as sender, idempotency_key, ${iso('created_at')}, ${iso('updated_at')},
+  ${iso('started_at')}, ${iso('ended_at')}
 from bulks`)
 
 export const vBulkRecipients = sqliteView('v_bulk_recipients', {}).as(sql`
