@@ -6,7 +6,7 @@ export const bodyBytesMax = 1_048_576
 /** 24 MiB for one that may have a file in it, in base64; larger files are uploaded. */
 export const bodyWithFileBytesMax = 25_165_824
 
-/** 4 MiB for a bulk: its message has no file in it but by `url` or `uploadId`. */
+/** 4 MiB for a bulk: 10,000 recipients with some 400 bytes each. A file that does not fit beside them is uploaded before. */
 export const bulkBodyBytesMax = 4_194_304
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -73,7 +73,7 @@ export interface BulkStore {
   ): Promise<number>
   /**
    * Brings the bulks of all devices forward, so the lease is the connector's seat: each running one has `bulkQueuedMax`
-   * messages in the outbox while any wait, and ends with the last. A message, its outbox row and the recipient's state are
+   * messages in the outbox while any wait, and ends with the last; what waits at its `expiresAt` is given up. A message, its outbox row and the recipient's state are
    * one transaction. Resolves with how many messages were put into the outbox.
    */
   feed(lease: Lease, origin: Origin, now: number): Promise<number>

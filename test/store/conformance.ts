@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { describeActs } from './conformance/acts.ts'
 import { describeActsProperty } from './conformance/acts-property.ts'
 import { describeAuth } from './conformance/auth.ts'
+import { describeBulksProperty } from './conformance/bulks-property.ts'
 import { describeBulks } from './conformance/bulks.ts'
 import { describeChats } from './conformance/chats.ts'
 import { describeDecisions } from './conformance/decisions.ts'
@@ -34,6 +35,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeSchedule(open)
     describePacing(open)
     describeBulks(open)
+    describeBulksProperty(open)
     describeAuth(open)
     describeInbound(open)
     describeActs(open)

@@ -98,6 +98,11 @@ export const createBulkQueries = (db: Db) => {
   const one = { one: sql`1` }
   const openRow = and(eq(outbox.bulkId, param('bulkId')), sql`${outbox.state} in ('queued', 'sending')`)
 
+  const openCounts = {
+    open: sql<number>`count(*)`,
+    sending: sql<number>`coalesce(sum(${outbox.state} = 'sending'), 0)`,
+  }
+
   return {
     insert: directWrite(db, db.insert(bulks).values(everyColumn(bulks))),
     insertRecipients: (bulkId: string, recipients: readonly NewRecipient[]): void => {
@@ -128,7 +133,7 @@ export const createBulkQueries = (db: Db) => {
     openOfDevice: db.select().from(bulks).where(and(ofDevice, isOpen)).prepare(),
     /** Those of a state that the clerk has still to look at. */
     open: db
-      .select()
+      .select({ id: bulks.id, state: bulks.state, plan: bulks.plan })
       .from(bulks)
       .where(and(isOpen, eq(bulks.state, param('state'))))
       .orderBy(asc(bulks.seq))
@@ -182,6 +187,7 @@ export const createBulkQueries = (db: Db) => {
       .set({ ...assign(bulkRecipients, 'errorCode', 'errorDetail'), state: 'cancelled' })
       .where(and(ofBulk, isWaiting))
       .prepare(),
+    countOpen: directGet(db, openCounts, db.select(openCounts).from(outbox).where(openRow)),
     /** What of a bulk is in the outbox and not settled. */
     openRows: db.select().from(outbox).where(openRow).orderBy(asc(outbox.seq)).prepare(),
   }

@@ -14,6 +14,7 @@ import type { NewEvent } from '../../domain/event.ts'
 import { parseJid, type Party } from '../../domain/jid.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
 import { cancelledError, expiredError } from '../../domain/outbox.ts'
+import type { Plan } from '../../domain/plan.ts'
 import type { BulkStore } from '../bulk-store.ts'
 import type { AddressQueries } from './addresses.ts'
 import { createBulkQueries, toBulk } from './bulk-rows.ts'
@@ -204,17 +205,19 @@ export const createBulks = (
     )
   }
 
-  const isDue = ({ plan: { sendAt } }: Bulk, now: number): boolean => sendAt === null || sendAt <= now
+  const isDue = ({ plan: { sendAt } }: Pick<Bulk, 'plan'>, now: number): boolean =>
+    sendAt === null || sendAt <= now
 
-  const hasExpired = ({ plan: { expiresAt } }: Bulk, now: number): boolean =>
+  const hasExpired = ({ plan: { expiresAt } }: Pick<Bulk, 'plan'>, now: number): boolean =>
     expiresAt !== null && expiresAt <= now
 
   /** Is there nothing to do for it now? Asked before a transaction is begun for it. */
-  const isIdle = (bulk: Bulk, now: number): boolean => {
-    const rows = queries.openRows.all({ bulkId: bulk.id })
-    if (bulk.state === 'cancelled') return rows.length > 0 && rows.every(({ state }) => state === 'sending')
-    if (!isDue(bulk, now) || (rows.length >= bulkQueuedMax && !hasExpired(bulk, now))) return true
-    return rows.length > 0 && queries.hasWaiting({ bulkId: bulk.id }) === undefined
+  const isIdle = (bulk: Pick<Bulk, 'id' | 'state' | 'plan'>, now: number): boolean => {
+    const { open = 0, sending = 0 } = queries.countOpen({ bulkId: bulk.id }) ?? {}
+    if (bulk.state === 'cancelled') return open > 0 && open === sending
+    if (bulk.state === 'paused' && !hasExpired(bulk, now)) return true
+    if (!isDue(bulk, now) || (open >= bulkQueuedMax && !hasExpired(bulk, now))) return true
+    return open > 0 && queries.hasWaiting({ bulkId: bulk.id }) === undefined
   }
 
   const advance = (bulk: Bulk, origin: Origin, now: number): number => {
@@ -222,7 +225,7 @@ export const createBulks = (
       if (cancelQueued(bulk.id, errorOfCancelled, origin, now) === 0) update(bulk, { endedAt: now }, now)
       return 0
     }
-    if (!isDue(bulk, now)) return 0
+    if (!isDue(bulk, now) || (bulk.state === 'paused' && !hasExpired(bulk, now))) return 0
     if (hasExpired(bulk, now)) giveUpWaiting(bulk.id, expiredError(false))
     const open = queries.openRows.all({ bulkId: bulk.id }).length
     const limit = Math.max(0, bulkQueuedMax - open)
@@ -338,10 +341,10 @@ export const createBulks = (
 
     async feed(lease, origin, now) {
       const open = await engine.read(() =>
-        (['running', 'cancelled'] as const).flatMap((state) =>
+        (['running', 'paused', 'cancelled'] as const).flatMap((state) =>
           queries.open
             .all({ state })
-            .map(toBulk)
+            .map((row) => ({ ...row, plan: JSON.parse(row.plan) as Plan }))
             .filter((bulk) => !isIdle(bulk, now)),
         ),
       )
@@ -350,8 +353,7 @@ export const createBulks = (
         fed += await engine.write(() => {
           fence(lease)
           const bulk = get(id)
-          const goesOn = bulk?.endedAt === null && bulk.state !== 'paused'
-          return goesOn ? advance(bulk, origin, now) : 0
+          return bulk?.endedAt === null ? advance(bulk, origin, now) : 0
         })
       }
       return fed

@@ -1,7 +1,6 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bulkQueuedMax, type RecipientStatus } from '../../../src/domain/bulk.ts'
-import { deviceLeaseName, StaleLeaseError, type Lease } from '../../../src/domain/lease.ts'
+import { bulkQueuedMax } from '../../../src/domain/bulk.ts'
+import { StaleLeaseError } from '../../../src/domain/lease.ts'
 import { plainPlan, type Plan } from '../../../src/domain/plan.ts'
 import type { NewRecipient, Store } from '../../../src/store/store.ts'
 import {
@@ -9,7 +8,6 @@ import {
   claim,
   deviceId,
   enqueue,
-  leaseTtlMs,
   messageOf,
   nobody,
   nothing,
@@ -34,7 +32,7 @@ const recipient = (bulk: string, index: number, more: Partial<NewRecipient> = {}
   ...more,
 })
 
-const create = (
+export const create = (
   store: Store,
   id: string,
   recipients: number | readonly NewRecipient[],
@@ -59,18 +57,6 @@ const create = (
     origin,
     t0,
   )
-
-const nextTerm = async (store: Store): Promise<Lease> => {
-  const lease = await store.leases.claim(deviceLeaseName(deviceId), 'c1', leaseTtlMs, t0)
-  if (lease === undefined) throw new Error('the lease was refused')
-  return lease
-}
-
-const open: readonly RecipientStatus[] = ['waiting', 'queued']
-const openCount = async (store: Store, id: string): Promise<number> => {
-  const counts = await store.bulks.counts(id)
-  return open.reduce((sum, status) => sum + counts[status], 0)
-}
 
 export const describeBulks = (openStores: OpenStores): void => {
   describe('a bulk', () => {
@@ -223,6 +209,43 @@ export const describeBulks = (openStores: OpenStores): void => {
       expect((await claim(world.store, world.lease, t0 + 1)).toSorted()).toEqual(['b-0', 'behind'])
     })
 
+    it('that is paused while its messages are held for new chats has them wait for itself alone', async () => {
+      await create(world.store, 'b', 2)
+      await feed()
+      const pacedClaim = async (restrictedUntil: number | null): Promise<string[]> => {
+        const input = { deviceId, limit: 9, rules: null, restrictedUntil, random: () => 0.5 }
+        const { claimed } = await world.store.pacing.claim(world.lease, input, origin, t0)
+        return claimed.map(({ message }) => message.id)
+      }
+      expect(await pacedClaim(t0 + 1)).toEqual([])
+      expect(await world.other.pacing.holds(deviceId)).toBe(true)
+      await world.store.bulks.change('b', 'pause', origin, t0)
+      expect(await world.other.pacing.holds(deviceId)).toBe(false)
+      expect(await pacedClaim(null)).toEqual([])
+      await world.store.bulks.change('b', 'resume', origin, t0)
+      expect(await pacedClaim(null)).toEqual(['b-0', 'b-1'])
+    })
+
+    it('keeps its file while anybody waits for it', async () => {
+      const file = { mimetype: 'text/plain', filename: null, width: null, height: null, seconds: null }
+      const more = { waveform: null, thumbnail: null, deviceId: null, source: 'upload', bytes: 1 } as const
+      await world.store.media.add({ id: 'med_1', sha256: 'a'.repeat(64), ...file, ...more }, origin, t0)
+      const body = { type: 'document', media: { uploadId: 'med_1' } } as const
+      await world.store.bulks.create(
+        {
+          bulk: { id: 'b', deviceId, name: null, body, plan: plainPlan },
+          recipients: [recipient('b', 0)],
+        },
+        admitAll,
+        origin,
+        t0,
+      )
+      const remove = () => world.store.media.remove('med_1', origin, t0)
+      await expect(remove()).rejects.toMatchObject({ code: 'media_in_use' })
+      await world.store.bulks.change('b', 'cancel', origin, t0)
+      expect(await remove()).toMatchObject({ state: 'removed' })
+    })
+
     it('that is cancelled ends, when what was in flight is settled', async () => {
       await create(world.store, 'b', 30)
       await feed()
@@ -287,6 +310,18 @@ export const describeBulks = (openStores: OpenStores): void => {
       expect(new Set(items.map(({ error }) => error?.code))).toEqual(new Set(['expired']))
     })
 
+    it('that is paused at its expiresAt is given up too', async () => {
+      await create(world.store, 'b', 30, { plan: { expiresAt: t0 + 20 } })
+      await feed()
+      await world.store.bulks.change('b', 'pause', origin, t0)
+      expect(await traced(world.store, () => feed(t0 + 19))).toEqual({ error: undefined, ...nothing })
+      await feed(t0 + 20)
+      expect(await world.other.bulks.counts('b')).toMatchObject({ failed: 10, queued: 20 })
+      await world.store.schedule.advance(world.lease, 100, origin, t0 + 20)
+      await feed(t0 + 20)
+      expect(await world.other.bulks.get('b')).toMatchObject({ state: 'done', endedAt: t0 + 20 })
+    })
+
     it('and its recipients are listed in pages', async () => {
       for (const id of ['a', 'b', 'c']) await create(world.store, id, 3)
       const first = await world.other.bulks.list(deviceId, { limit: 2 })
@@ -306,98 +341,5 @@ export const describeBulks = (openStores: OpenStores): void => {
       expect(await world.store.bulks.change('x', 'pause', origin, t0)).toBeUndefined()
       expect(await world.other.bulks.counts('x')).toMatchObject({ waiting: 0, sent: 0 })
     })
-  })
-
-  describe('whatever happens to bulks', () => {
-    const world = useWorld(openStores)
-    let played = 0
-
-    type Step = 'feed' | 'claim' | 'send' | 'fail' | 'crash' | 'pause' | 'resume' | 'cancel' | 'single'
-    const steps = fc.array(
-      fc.constantFrom<Step>(
-        'feed',
-        'feed',
-        'claim',
-        'send',
-        'send',
-        'fail',
-        'crash',
-        'pause',
-        'resume',
-        'cancel',
-        'single',
-      ),
-      { maxLength: 30 },
-    )
-
-    it('no recipient is sent to twice or forgotten', async () => {
-      await fc.assert(
-        fc.asyncProperty(steps, fc.integer({ min: 0, max: 60 }), async (given, total) => {
-          const id = `p${played++}`
-          const { store } = world
-          await create(store, id, total)
-          let lease = await nextTerm(store)
-          const flying = new Set<string>()
-          const sent: string[] = []
-          const record = async (outcome: 'sent' | 'failed'): Promise<void> => {
-            for (const one of flying) {
-              await store.outbox.record(lease, one, outcome === 'sent' ? sentAt(t0) : refused, origin, t0)
-              if (outcome === 'sent') sent.push(one)
-            }
-            flying.clear()
-          }
-          let singles = 0
-          const run = async (step: Step): Promise<void> => {
-            switch (step) {
-              case 'feed':
-                await store.bulks.feed(lease, origin, t0)
-                return
-              case 'claim':
-                for (const one of await claim(store, lease, t0, 7)) flying.add(one)
-                return
-              case 'send':
-                return record('sent')
-              case 'fail':
-                return record('failed')
-              case 'crash': {
-                lease = await nextTerm(store)
-                await store.outbox.recover(lease, deviceId, origin, t0)
-                flying.clear()
-                return
-              }
-              case 'single':
-                await enqueue(store, `${id}-single-${singles++}`)
-                return
-              case 'pause':
-              case 'resume':
-              case 'cancel':
-                await store.bulks.change(id, step, origin, t0).catch((error: unknown) => {
-                  if ((error as { code?: string }).code !== 'bulk_ended') throw error
-                })
-            }
-          }
-          for (const step of given) {
-            await run(step)
-            const counts = await store.bulks.counts(id)
-            expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(total)
-            expect(counts.queued).toBeLessThanOrEqual(bulkQueuedMax)
-          }
-          await run('crash')
-          await run('resume')
-          for (let left = total + singles + 2; left > 0; left--) {
-            for (const step of ['feed', 'claim', 'send'] as const) await run(step)
-          }
-          expect(await openCount(store, id)).toBe(0)
-          expect((await store.bulks.get(id))?.endedAt).toBe(t0)
-          expect(new Set(sent).size).toBe(sent.length)
-          const counts = await store.bulks.counts(id)
-          expect(sent.filter((one) => /^p\d+-\d+$/.test(one) && one.startsWith(`${id}-`))).toHaveLength(
-            counts.sent,
-          )
-          if (!given.includes('cancel') && !given.includes('fail')) expect(counts.sent).toBe(total)
-        }),
-        { numRuns: 40 },
-      )
-    }, 120_000)
   })
 }
