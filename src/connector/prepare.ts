@@ -1,6 +1,6 @@
 import type { MessageBody } from '../domain/body.ts'
 import { assert } from '../domain/errors.ts'
-import { parseJid, partyJid, type Party } from '../domain/jid.ts'
+import { parseJid, partyJid, partyOf } from '../domain/jid.ts'
 import type { Message } from '../domain/message.ts'
 import type { Store } from '../store/store.ts'
 import { createAttach } from './attachment.ts'
@@ -37,18 +37,13 @@ export const createPrepare = ({ store, socket, upload, askFor }: PrepareOptions)
     return image === undefined ? null : ((await media.get(image.uploadId))?.thumbnail ?? null)
   }
 
-  const person = (deviceId: string, address: string): Promise<Party> => {
-    const lid = parseJid(address)?.kind === 'lid'
-    return addresses.complete(deviceId, lid ? { pn: null, lid: address } : { pn: address, lid: null })
-  }
-
   return async ({ id, deviceId, chat, body }: Message): Promise<Prepared> => {
     assert(body, `message ${id} has neither content nor a body`)
     const named = (body.mentions ?? []).filter((address) => parseJid(address) !== undefined)
     const [quoted, target, mentions] = await Promise.all([
       referred(body.replyTo),
       referred(targetOf(body)),
-      Promise.all(named.map((address) => person(deviceId, address))),
+      Promise.all(named.map((address) => addresses.complete(deviceId, partyOf(address)))),
     ])
     const gone = targetOf(body)
     if (gone !== undefined && target === null) {

@@ -96,6 +96,20 @@ export interface Party {
   readonly lid: string | null
 }
 
+/** One person or chat, out of the addresses by which something names it, in whatever order; what is no address is passed over. */
+export const partyOf = (...addresses: readonly (string | undefined)[]): Party => {
+  let pn: string | null = null
+  let lid: string | null = null
+  for (const address of addresses) {
+    const jid = address === undefined ? undefined : parseJid(address)
+    const text = normalizeJid(address)
+    if (jid === undefined || text === undefined) continue
+    if (jid.kind === 'lid') lid ??= text
+    else pn ??= text
+  }
+  return { pn, lid }
+}
+
 /** Are these the same person? True when either address is known on both sides and equal. */
 export const sameParty = (a: Party, b: Party): boolean =>
   (a.pn !== null && a.pn === b.pn) || (a.lid !== null && a.lid === b.lid)

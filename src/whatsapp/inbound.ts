@@ -1,6 +1,6 @@
 import { type BinaryNode, proto, unpadRandomMax16 } from '@whiskeysockets/baileys'
 import { bodyText, type MessageBody } from '../domain/body.ts'
-import { normalizeJid, parseJid, type Party, sameParty } from '../domain/jid.ts'
+import { normalizeJid, parseJid, type Party, partyOf, sameParty } from '../domain/jid.ts'
 import { awaitingRetry, momentOf } from '../domain/message.ts'
 import type { MemberStep } from '../domain/receipts.ts'
 import type { NewMessage, Promotion } from '../store/store.ts'
@@ -26,19 +26,6 @@ export interface StanzaRecord {
 /** Groups the parts of one stanza; the same after a redelivery. */
 export const stanzaKeyOf = ({ from, participant, recipient, id }: Attrs): string =>
   JSON.stringify([from ?? '', participant ?? '', recipient ?? '', id ?? ''])
-
-const partyOf = (...addresses: readonly (string | undefined)[]): Party => {
-  let pn: string | null = null
-  let lid: string | null = null
-  for (const address of addresses) {
-    const jid = address === undefined ? undefined : parseJid(address)
-    const text = normalizeJid(address)
-    if (jid === undefined || text === undefined) continue
-    if (jid.kind === 'lid') lid ??= text
-    else pn ??= text
-  }
-  return { pn, lid }
-}
 
 interface Addressing {
   readonly chat: Party

@@ -8,6 +8,7 @@ import {
   parsePhoneNumber,
   parseRecipient,
   partyJid,
+  partyOf,
   phoneJid,
   sameParty,
 } from '../../src/domain/jid.ts'
@@ -231,6 +232,17 @@ describe('the two addresses of one person', () => {
     expect(sameParty({ pn, lid: null }, { pn: null, lid })).toBe(false)
     expect(sameParty({ pn: null, lid: null }, { pn: null, lid: null })).toBe(false)
     expect(sameParty({ pn, lid: null }, { pn: phoneJid('4915199999999'), lid: null })).toBe(false)
+  })
+
+  it('is put together from addresses in any order; what is none is passed over, and the first of a kind counts', () => {
+    const [pn, lid] = ['4915123456789@s.whatsapp.net', '246813579012345@lid']
+    expect(partyOf(lid, undefined, 'nobody', '4915123456789:7@c.us', '4900000000@s.whatsapp.net')).toEqual({
+      pn,
+      lid,
+    })
+    expect(partyOf(pn)).toEqual({ pn, lid: null })
+    expect(partyOf('120363000000000000@g.us')).toEqual({ pn: '120363000000000000@g.us', lid: null })
+    expect(partyOf()).toEqual({ pn: null, lid: null })
   })
 
   it('are shown as the phone number where it is known', () => {

@@ -36,7 +36,9 @@ test('as text it looks like the export of WhatsApp, and is a file', async () => 
   await api.post('/api/devices/myphone/send', { to: '15550001111', message: 'two\nlines' })
   await api.connector.receive('myphone', 'somebody else', '15550002222@s.whatsapp.net')
   const { text, headers } = await api.get(`${path}&format=text`)
-  expect(text).toBe('[2025-11-16, 02:18:05] Bob: hello\n[2025-11-16, 02:18:05] Ada: two\nlines <not sent yet>\n')
+  expect(text).toBe(
+    '[2025-11-16, 02:18:05] Bob: hello\n[2025-11-16, 02:18:05] Ada: two\nlines <not sent yet>\n',
+  )
   expect(headers.get('content-type')).toBe('text/plain; charset=utf-8')
   expect(headers.get('content-disposition')).toBe('attachment; filename="whatsapp-myphone-15550001111.txt"')
 })

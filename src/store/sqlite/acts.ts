@@ -2,7 +2,7 @@ import { and, eq, sql } from './drizzle.ts'
 import { applyActs, compareActs, mayBeBy, type Act, type ReceivedAct, type Said } from '../../domain/acts.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { isAct, type BodyAct, type BodyOptions, type MessageBody } from '../../domain/body.ts'
-import { parseJid, partyJid, sameParty, type Party } from '../../domain/jid.ts'
+import { partyJid, partyOf, sameParty } from '../../domain/jid.ts'
 import type { Message } from '../../domain/message.ts'
 import { createActRows, type PersonalRow, type PersonalTable } from './act-rows.ts'
 import type { AddressQueries } from './addresses.ts'
@@ -28,9 +28,6 @@ interface Cause {
   readonly origin: Origin
   readonly now: number
 }
-
-const partyOf = (jid: string): Party =>
-  parseJid(jid)?.kind === 'lid' ? { pn: null, lid: jid } : { pn: jid, lid: null }
 
 export const receivedActOf = ({ act }: MessageRow): ReceivedAct | null =>
   act === null ? null : (JSON.parse(act) as ReceivedAct)

@@ -11,7 +11,7 @@ import {
 } from '../../domain/bulk.ts'
 import { assert, GatewayError } from '../../domain/errors.ts'
 import type { NewEvent } from '../../domain/event.ts'
-import { parseJid, type Party } from '../../domain/jid.ts'
+import { partyOf } from '../../domain/jid.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
 import { cancelledError, expiredError } from '../../domain/outbox.ts'
 import type { Plan } from '../../domain/plan.ts'
@@ -45,9 +45,6 @@ const eventOf = (type: Extract<NewEvent['type'], `bulk.${string}`>, bulk: Bulk):
   deviceId: bulk.deviceId,
   data: { bulkId: bulk.id, total: bulk.total },
 })
-
-const partyOf = (jid: string): Party =>
-  parseJid(jid)?.kind === 'lid' ? { pn: null, lid: jid } : { pn: jid, lid: null }
 
 const afterOf = (cursor: string | undefined): number => {
   if (cursor === undefined) return -1

@@ -6,7 +6,7 @@ import {
   getBinaryNodeChildString,
 } from '@whiskeysockets/baileys'
 import type { GroupInfo, GroupMember, GroupRole, GroupSummary, InvitedMember } from '../../domain/group.ts'
-import { formatJid, normalizeJid, type Party, parseJid } from '../../domain/jid.ts'
+import { formatJid, partyOf, type Party } from '../../domain/jid.ts'
 import { ask, type CommandContext, RefusedError } from './ask.ts'
 
 const everywhere = '@g.us'
@@ -17,15 +17,6 @@ const question = (to: string, type: 'get' | 'set', content: BinaryNode): BinaryN
   attrs: { to, type, xmlns: 'w:g2' },
   content: [content],
 })
-
-/** A person's two addresses out of those that a node gives, in whatever order. */
-const partyOf = (...addresses: readonly (string | undefined)[]): Party => {
-  const known = addresses.flatMap((address) => normalizeJid(address) ?? [])
-  return {
-    pn: known.find((address) => parseJid(address)?.kind === 'phone') ?? null,
-    lid: known.find((address) => parseJid(address)?.kind === 'lid') ?? null,
-  }
-}
 
 const isKnown = ({ pn, lid }: Party): boolean => pn !== null || lid !== null
 

@@ -200,9 +200,9 @@ export const describeBulks = (openStores: OpenStores): void => {
         origin,
         t0,
       )
-      await create(world.store, 'c', [recipient('c', 0, { chat: '4999@s.whatsapp.net' })])
+      await create(world.store, 'c', [recipient('c', 0, { chat: '4915199990000@s.whatsapp.net' })])
       await feed()
-      await enqueue(world.store, 'behind', { chat: { pn: '4999@s.whatsapp.net', lid: null } })
+      await enqueue(world.store, 'behind', { chat: { pn: '4915199990000@s.whatsapp.net', lid: null } })
       await world.store.bulks.change('b', 'pause', origin, t0)
       await world.store.bulks.change('c', 'pause', origin, t0)
       // What was tried keeps its place: its fate may be unknown.
