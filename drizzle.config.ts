@@ -5,6 +5,7 @@ export default defineConfig({
   schema: [
     './src/store/sqlite/schema.ts',
     './src/store/sqlite/bulk-schema.ts',
+    './src/store/sqlite/webhook-schema.ts',
     './src/store/sqlite/views.ts',
   ],
   out: './migrations/sqlite',

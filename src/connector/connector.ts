@@ -215,6 +215,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   })
 
   const react = (event: Event): void => {
+    if (event.deviceId === null) return
     if (event.type === 'message.queued') runners.get(event.deviceId)?.pokeOutbox()
     else if (event.type === 'media.waiting') runners.get(event.deviceId)?.pokeMedia()
     else if (event.type === 'operation.queued') runners.get(event.deviceId)?.pokeOperations()

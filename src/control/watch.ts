@@ -21,7 +21,7 @@ export interface Watcher {
 }
 
 export interface WatcherOptions {
-  readonly store: Pick<Store, 'events' | 'onChange'>
+  readonly store: Pick<Store, 'onChange'> & { readonly events: Pick<Store['events'], 'after' | 'latest'> }
   readonly clock: Clock
   readonly onError: (error: unknown) => void
   readonly pollMs?: number

@@ -5,12 +5,16 @@ export type Actor =
   | { readonly kind: 'api' }
   | { readonly kind: 'cli' }
   | { readonly kind: 'connector'; readonly id: string }
+  /** What brings events to webhook endpoints. */
+  | { readonly kind: 'dispatcher'; readonly id: string }
 
 /** Where a mutation came from. */
 export interface Origin {
   readonly actor: Actor
   /** The HTTP request or the connector's tick; the same id stands in the logs. */
   readonly requestId: string
+  /** The network address that it came from. */
+  readonly address?: string
 }
 
 export type AuditAction =
@@ -52,13 +56,34 @@ export type AuditAction =
   | 'operation.enqueue'
   | 'operation.attempt'
   | 'operation.cancel'
+  | 'webhook.create'
+  | 'webhook.change'
+  | 'webhook.pause'
+  | 'webhook.resume'
+  | 'webhook.rotate_secret'
+  | 'webhook.remove'
+  | 'webhook.disable'
+  | 'webhook.test'
+  | 'webhook.redeliver'
+  | 'webhook.replay'
+  | 'person.erase'
+  | 'retention.sweep'
 
 /** What changed, by whom. `before` and `after` hold the fields that matter, never secrets. */
 export interface NewAuditEntry {
   readonly origin: Origin
   readonly action: AuditAction
   readonly target: {
-    readonly kind: 'device' | 'message' | 'operation' | 'media' | 'bulk'
+    readonly kind:
+      | 'device'
+      | 'message'
+      | 'operation'
+      | 'media'
+      | 'bulk'
+      | 'webhook'
+      | 'delivery'
+      | 'person'
+      | 'log'
     readonly id: string
   }
   readonly before: Readonly<Record<string, unknown>> | null

@@ -1,6 +1,7 @@
 import type { Origin, Trace } from './audit.ts'
 import { GatewayError } from './errors.ts'
 import type { NewEvent } from './event.ts'
+import { isoOrNull } from './iso.ts'
 import type { Pacing } from './pacing.ts'
 
 /** The guide's words. */
@@ -396,5 +397,10 @@ export const observe = (
     origin,
     now,
   )
-  return { ...change, events: [...change.events, ...more] }
+  const { restrictedUntil: until } = change.device
+  const restricted: NewEvent[] =
+    until === before.restrictedUntil
+      ? []
+      : [{ type: 'device.restricted', deviceId: before.id, data: { until: isoOrNull(until) } }]
+  return { ...change, events: [...change.events, ...restricted, ...more] }
 }

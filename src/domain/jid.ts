@@ -116,3 +116,9 @@ export const sameParty = (a: Party, b: Party): boolean =>
 
 /** The address to show: the phone number where it is known, else the LID. */
 export const partyJid = (party: Party): string => party.pn ?? party.lid ?? ''
+
+/** The digits of a phone-number JID; null for any other address, such as a group's. */
+export const phoneDigits = (jid: string | null): string | null => {
+  const parsed = jid === null ? undefined : parseJid(jid)
+  return parsed?.kind === 'phone' ? parsed.user : null
+}

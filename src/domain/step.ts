@@ -13,6 +13,7 @@ import {
 import type { Device, StatusReason } from './device.ts'
 import { classifyClose, reasonText, type SocketClose } from './disconnect.ts'
 import { unreachable } from './errors.ts'
+import { iso } from './iso.ts'
 import {
   createMoves,
   drop,
@@ -202,7 +203,7 @@ export const createStep = (limits: Limits, random: Random) => {
             qr: input.qr,
             account: null,
             pairedAt: null,
-            events: [{ type: 'device.qr_updated', deviceId, data: { expiresAt: input.qr.expiresAt } }],
+            events: [{ type: 'device.qr_updated', deviceId, data: { expiresAt: iso(input.qr.expiresAt) } }],
           }),
           ...(first && facts.codePhone !== null
             ? [{ kind: 'request_code' as const, phone: facts.codePhone }]

@@ -11,7 +11,7 @@
 import type { NewAuditEntry, Origin } from '../domain/audit.ts'
 import type { Device, DeviceChange, StatusReason, DeviceStatus } from '../domain/device.ts'
 import type { DeviceView } from '../domain/shown-status.ts'
-import type { Event, EventType } from '../domain/event.ts'
+import type { Event, EventType, Sighting } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { ActStore } from './act-store.ts'
@@ -278,6 +278,15 @@ export type { MediaStore } from './media-store.ts'
 
 export type { BulkRecipient, BulkStore, NewRecipient } from './bulk-store.ts'
 
+// ---- webhooks
+
+export type {
+  ClaimedDelivery,
+  DeliveryFilter,
+  WebhookStore,
+  Work,
+} from './webhook-store.ts'
+
 // ---- people
 
 export interface AddressStore {
@@ -327,8 +336,12 @@ export interface EventStore {
       readonly types?: readonly EventType[]
     },
   ): Promise<readonly Event[]>
-  /** The newest `seq`, 0 when there is none. */
+  /** The newest `seq` that there ever was, 0 when there was none. */
   latest(): Promise<number>
+  /** The newest `seq` that is not kept any more, 0 when all are: who stands before it has missed something. */
+  floor(): Promise<number>
+  /** Notes what a connector has seen on an account. */
+  note(lease: Lease, deviceId: string, sightings: readonly Sighting[], now: number): Promise<void>
 }
 
 export interface AuditEntry extends NewAuditEntry {

@@ -5,7 +5,7 @@ import { reasonText } from '../../domain/disconnect.ts'
 import { shownStatus, type DeviceView } from '../../domain/shown-status.ts'
 import { isLive, leaseEnd } from '../../domain/lease.ts'
 import type { HistoryPage } from '../../control/device-history.ts'
-import { phoneDigits } from './address.ts'
+import { phoneDigits } from '../../domain/jid.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
 import { iso, isoOrNull, isoSchema } from './time.ts'
 

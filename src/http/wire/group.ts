@@ -7,7 +7,7 @@ import {
   type InvitedMember,
 } from '../../domain/group.ts'
 import type { Party } from '../../domain/jid.ts'
-import { phoneDigits } from './address.ts'
+import { phoneDigits } from '../../domain/jid.ts'
 import { isoOrNull, isoSchema } from './time.ts'
 
 const personShape = {

@@ -4,9 +4,10 @@ import type { MessageChange, Reaction } from '../../domain/acts.ts'
 import type { Party } from '../../domain/jid.ts'
 import { messageChangeKinds } from '../../domain/message.ts'
 import type { MemberReceipt } from '../../domain/receipts.ts'
-import { phoneDigits } from './address.ts'
+import { phoneDigits } from '../../domain/jid.ts'
 import { bodySchema } from './body.ts'
-import { bodyOf, messageSchema, toMessage } from './message.ts'
+import { shownBody } from '../../domain/shown-message.ts'
+import { messageSchema, toMessage } from './message.ts'
 import { planSchema, toPlan } from './plan.ts'
 import { iso, isoOrNull, isoSchema } from './time.ts'
 
@@ -95,7 +96,7 @@ export const toChange =
     by: toPerson(by),
     act: actId,
     text,
-    body: bodyOf({ type, text, body }),
+    body: shownBody({ type, text, body }) as z.output<typeof messageSchema>['body'],
   })
 
 const memberReceiptSchema = z

@@ -1,19 +1,11 @@
 import { z } from '@hono/zod-openapi'
 import type { SendOutcome } from '../../control/submit.ts'
-import type { MessageBody } from '../../domain/body.ts'
-import { partyJid } from '../../domain/jid.ts'
-import {
-  messageTypes,
-  shownStatuses,
-  shownStatusOf,
-  textLengthMax,
-  type Message,
-} from '../../domain/message.ts'
-import { phoneDigits } from './address.ts'
+import { messageTypes, shownStatuses, textLengthMax, type Message } from '../../domain/message.ts'
+import { shownMessage } from '../../domain/shown-message.ts'
 import { bodySchema } from './body.ts'
 import { deviceIdSchema } from './device.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
-import { iso, isoOrNull, isoSchema } from './time.ts'
+import { iso, isoSchema } from './time.ts'
 
 export const sendTextBody = z
   .strictObject({
@@ -138,49 +130,9 @@ export const messageSchema = z
   })
   .openapi('Message')
 
-/** Lists of the domain are read-only, which the types of schemas know nothing of. */
-export const bodyOf = ({
-  type,
-  text,
-  body,
-}: Pick<Message, 'text' | 'body'> & { type: string }): z.output<typeof bodySchema> | null =>
-  (body ?? (type === 'text' && text !== null ? ({ type, text } satisfies MessageBody) : null)) as z.output<
-    typeof bodySchema
-  > | null
-
-export const toMessage = (message: Message): z.output<typeof messageSchema> => ({
-  id: message.id,
-  device: message.deviceId,
-  whatsappId: message.whatsappId,
-  direction: message.direction,
-  chat: partyJid(message.chat),
-  chatPhone: phoneDigits(message.chat.pn),
-  chatLid: message.chat.lid,
-  sender: { phone: phoneDigits(message.sender.pn), lid: message.sender.lid, name: message.senderName },
-  type: message.type,
-  text: message.text,
-  body: bodyOf(message),
-  target: message.targetId,
-  editedAt: isoOrNull(message.editedAt),
-  deletedAt: isoOrNull(message.deletedAt),
-  starred: message.starredAt !== null,
-  deletedForMeAt: isoOrNull(message.deletedForMeAt),
-  pinnedUntil: isoOrNull(message.pinnedUntil),
-  status: shownStatusOf(message),
-  attempts: message.attempts,
-  error: message.error === null ? null : { code: message.error.code, detail: message.error.detail },
-  timestamp: isoOrNull(message.whatsappAt),
-  times: {
-    // A message that was typed on the phone was never queued here; ours bear the WhatsApp id as their own.
-    queued: message.id === message.whatsappId ? isoOrNull(message.createdAt) : null,
-    sending: isoOrNull(message.sendingAt),
-    sent: isoOrNull(message.sentAt),
-    delivered: isoOrNull(message.deliveredAt),
-    read: isoOrNull(message.readAt),
-    played: isoOrNull(message.playedAt),
-    failed: isoOrNull(message.failedAt),
-  },
-})
+/** The types of schemas know nothing of lists that are read-only, as those of the domain are. */
+export const toMessage = (message: Message): z.output<typeof messageSchema> =>
+  shownMessage(message) as z.output<typeof messageSchema>
 
 export const messagesSchema = z
   .strictObject({ messages: z.array(messageSchema), nextCursor: nextCursorSchema })

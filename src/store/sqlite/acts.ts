@@ -2,6 +2,7 @@ import { and, eq, sql } from './drizzle.ts'
 import { applyActs, compareActs, mayBeBy, type Act, type ReceivedAct, type Said } from '../../domain/acts.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { isAct, type BodyAct, type BodyOptions, type MessageBody } from '../../domain/body.ts'
+import { isoOrNull } from '../../domain/iso.ts'
 import { partyJid, partyOf, sameParty } from '../../domain/jid.ts'
 import type { Message } from '../../domain/message.ts'
 import { createActRows, type PersonalRow, type PersonalTable } from './act-rows.ts'
@@ -188,7 +189,10 @@ export const createActQueries = (db: Db, { tracer, messages, addresses }: ActDep
         return
       default: {
         const { pinnedUntil } = times
-        tracer.event(messageEvent('message.pinned', target, { ...data, until: pinnedUntil }), cause.now)
+        tracer.event(
+          messageEvent('message.pinned', target, { ...data, until: isoOrNull(pinnedUntil) }),
+          cause.now,
+        )
         audit(act, target, { pinnedUntil: target.pinnedUntil }, { pinnedUntil }, cause)
       }
     }

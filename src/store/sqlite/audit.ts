@@ -8,7 +8,7 @@ import { param, type Db, upTo } from './statements.ts'
 type AuditRow = typeof auditEntries.$inferSelect
 
 const toActor = ({ actorKind: kind, actorId }: AuditRow): Actor =>
-  kind === 'connector' ? { kind, id: actorId ?? '' } : { kind }
+  kind === 'connector' || kind === 'dispatcher' ? { kind, id: actorId ?? '' } : { kind }
 
 const parse = (json: string | null): Record<string, unknown> | null =>
   json === null ? null : (JSON.parse(json) as Record<string, unknown>)

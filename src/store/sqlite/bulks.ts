@@ -22,7 +22,7 @@ import type { bulkRecipients } from './bulk-schema.ts'
 import type { DeviceQueries } from './devices.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
-import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import { arrivalEvent, messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import type { Cancel } from './outbox-cancel.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import { parseCursor, toPage } from './pages.ts'
@@ -189,7 +189,7 @@ export const createBulks = (
     messages.insert(message, null)
     queue.add(message, { plan: { ...bulk.plan, sendAt: null }, bulkId: bulk.id }, now)
     queries.setFed({ bulkId: bulk.id, seq })
-    tracer.event(messageEvent('message.queued', message), now)
+    tracer.event(arrivalEvent('message.queued', message), now)
     tracer.audit(
       {
         origin,

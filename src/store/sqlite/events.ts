@@ -2,8 +2,10 @@ import { and, asc, eq, getTableColumns, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
 import type { Engine } from './engine.ts'
-import { events } from './schema.ts'
+import type { Fence } from './fence.ts'
+import { events, meta } from './schema.ts'
 import { directAll, directGet, param, type Db, upTo } from './statements.ts'
+import type { Tracer } from './trace.ts'
 
 /** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
 const windowSeqs = 5_000
@@ -17,7 +19,14 @@ const turn = (): Promise<void> =>
 const toEvent = ({ data, ...row }: typeof events.$inferSelect): Event =>
   ({ ...row, data: JSON.parse(data) as unknown }) as Event
 
-export const createEvents = (db: Db, engine: Engine): EventStore => {
+/** The newest event that is not kept any more; whoever removes events writes it in the same transaction. */
+export const eventsFloorKey = 'events_floor'
+
+export const createEvents = (
+  db: Db,
+  engine: Engine,
+  { fence, tracer }: { fence: Fence; tracer: Tracer },
+): EventStore => {
   const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
   // A text with a space around each wanted type: a table of them would cost more than the rest of the query.
   const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
@@ -35,7 +44,17 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
   const byDeviceAndType = query(and(ofDevice, inWindow, wanted))
   const newestSeq = { seq: max(events.seq) }
   const newest = directGet(db, newestSeq, db.select(newestSeq).from(events))
-  const latest = (): number => newest({})?.seq ?? 0
+  const floorValue = { value: meta.value }
+  const selectFloor = directGet(
+    db,
+    floorValue,
+    db
+      .select(floorValue)
+      .from(meta)
+      .where(eq(meta.key, param('key'))),
+  )
+  const floor = (): number => Number(selectFloor({ key: eventsFloorKey })?.value ?? 0)
+  const latest = (): number => newest({})?.seq ?? floor()
 
   const select = (
     after: number,
@@ -70,5 +89,11 @@ export const createEvents = (db: Db, engine: Engine): EventStore => {
       return found
     },
     latest: () => engine.read(latest),
+    floor: () => engine.read(floor),
+    note: (lease, deviceId, sightings, now) =>
+      engine.write(() => {
+        fence(lease)
+        for (const sighting of sightings) tracer.event({ ...sighting, deviceId }, now)
+      }),
   }
 }

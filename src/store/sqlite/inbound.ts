@@ -17,7 +17,14 @@ import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
-import { messageColumns, messageEvent, newMessage, toMessage, type MessageQueries } from './message-rows.ts'
+import {
+  arrivalEvent,
+  messageColumns,
+  messageEvent,
+  newMessage,
+  toMessage,
+  type MessageQueries,
+} from './message-rows.ts'
 import { type MediaQueries, receivedMedia } from './media-rows.ts'
 import { journal, messages as messagesTable } from './schema.ts'
 import { directAll, directWrite, param, type Db, upTo } from './statements.ts'
@@ -159,14 +166,14 @@ export const createInbound = (
     now: number,
     action: AuditAction = 'message.receive',
   ): void => {
-    const { type, text, error } = message
+    const { type, error } = message
     const from = partyJid(message.sender)
     if (error !== null) {
       const event = isPending(message) ? 'message.pending' : 'message.failed'
       tracer.event(messageEvent(event, message, { from, type, error }), now)
     } else {
       const event = message.direction === 'inbound' ? 'message.received' : 'message.sent'
-      tracer.event(messageEvent(event, message, { from, type, text }), now)
+      tracer.event(arrivalEvent(event, message, { from, type }), now)
     }
     tracer.audit(
       {

@@ -1,6 +1,7 @@
 /** What the owner of the account does to messages for the own devices alone: stars, deletions, what was read. */
 import { eq } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
+import { iso } from '../../domain/iso.ts'
 import { marked, type Message, type MessageMark, seen } from '../../domain/message.ts'
 import { messageEvent, type MessageQueries } from './message-rows.ts'
 import { messages } from './schema.ts'
@@ -47,7 +48,7 @@ export const createMessageMarks = (db: Db, tracer: Tracer, queries: MessageQueri
       const message = seen(before, status, now)
       if (message === null) return false
       queries.update(message)
-      tracer.event(messageEvent(`message.${status}`, message, { at: now }), now)
+      tracer.event(messageEvent(`message.${status}`, message, { at: iso(now) }), now)
       audit(message, { before: { status: before.status }, after: { status } }, origin, now)
       return true
     },

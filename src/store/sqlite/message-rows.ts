@@ -1,10 +1,11 @@
 /** Messages as rows, and the queries on them that more than one aggregate needs. */
 import { and, eq, getTableColumns, sql } from './drizzle.ts'
 import type { ReceivedAct } from '../../domain/acts.ts'
-import type { NewEvent } from '../../domain/event.ts'
+import type { MessageEventData, MessageEventType, NewEvent } from '../../domain/event.ts'
 import type { MessageBody } from '../../domain/body.ts'
 import { partyJid } from '../../domain/jid.ts'
 import type { Message, MessageFailure, MessageStatus } from '../../domain/message.ts'
+import { shownMessage } from '../../domain/shown-message.ts'
 import type { NewMessage } from '../store.ts'
 import { messages } from './schema.ts'
 import { assign, directAll, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
@@ -216,13 +217,22 @@ export const createMessageQueries = (db: Db) => {
 
 export type MessageQueries = ReturnType<typeof createMessageQueries>
 
+type MessageMore = Omit<MessageEventData, 'messageId' | 'whatsappId' | 'chat' | 'chatLid' | 'fromMe'>
+
 /** The event of a message, with what a listener needs to know whose and which it is. */
-export const messageEvent = (
-  type: Extract<NewEvent['type'], `message.${string}` | 'poll.voted'>,
-  message: Message,
-  more: Readonly<Record<string, unknown>> = {},
-): NewEvent => ({
+export const messageEvent = (type: MessageEventType, message: Message, more: MessageMore = {}): NewEvent => ({
   type,
   deviceId: message.deviceId,
-  data: { messageId: message.id, chat: partyJid(message.chat), ...more },
+  data: {
+    messageId: message.id,
+    whatsappId: message.whatsappId,
+    chat: partyJid(message.chat),
+    chatLid: message.chat.lid,
+    fromMe: message.direction === 'outbound',
+    ...more,
+  },
 })
+
+/** The event with which a message enters the log, or turns out to say something: it says all of it. */
+export const arrivalEvent = (type: MessageEventType, message: Message, more: MessageMore = {}): NewEvent =>
+  messageEvent(type, message, { ...more, message: shownMessage(message) })

@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm'
 import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
+import { iso } from '../../domain/iso.ts'
 import { advance, type Message } from '../../domain/message.ts'
 import type { MessageFilter, MessageStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
@@ -116,7 +117,7 @@ export const createReceive =
     const row = queue.get(before.id)
     const isNews = row !== undefined && row.state !== 'sent'
     if (isNews) queue.settle(row, { state: 'sent', error: null }, now)
-    tracer.event(messageEvent(`message.${status}`, message, { at, from }), now)
+    tracer.event(messageEvent(`message.${status}`, message, { at: iso(at), from }), now)
     tracer.audit(
       {
         origin,

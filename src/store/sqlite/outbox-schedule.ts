@@ -1,6 +1,7 @@
 /** Messages of the outbox that wait for a time, and those whose time has run out. */
 import type { Origin } from '../../domain/audit.ts'
 import { assert, GatewayError } from '../../domain/errors.ts'
+import { isoOrNull } from '../../domain/iso.ts'
 import { type Message, momentIn } from '../../domain/message.ts'
 import { expiredError } from '../../domain/outbox.ts'
 import { priorityOf, rankOf, type Plan } from '../../domain/plan.ts'
@@ -157,7 +158,7 @@ export const createSchedule = (
         if (said !== undefined) messages.reveal(message, content, null)
         write(row, plan, now)
         if (plan.sendAt === null) join(row, message, now)
-        else tracer.event(messageEvent('message.scheduled', message, { sendAt: plan.sendAt }), now)
+        else tracer.event(messageEvent('message.scheduled', message, { sendAt: isoOrNull(plan.sendAt) }), now)
         tracer.audit(
           {
             origin,

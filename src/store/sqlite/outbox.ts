@@ -1,5 +1,6 @@
 import type { Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
+import { iso } from '../../domain/iso.ts'
 import { advance, type Message, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
 import { attemptAudit, type Cancel } from './outbox-cancel.ts'
@@ -10,7 +11,7 @@ import type { AddressQueries } from './addresses.ts'
 import type { DeviceQueries } from './devices.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
-import { messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
+import { arrivalEvent, messageEvent, newMessage, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue, OutboxRow } from './outbox-queue.ts'
 import type { CheckRoom } from './room.ts'
 import type { Tracer } from './trace.ts'
@@ -79,7 +80,7 @@ export const createOutbox = (
         const message = { ...before, ...advance(before, 'sent', after.at) }
         messages.update(message)
         queue.settle(row, { state: 'sent', error: null }, now)
-        tracer.event(messageEvent('message.sent', message, { at: after.at }), now)
+        tracer.event(messageEvent('message.sent', message, { at: iso(after.at) }), now)
         acts.sent(message, origin, now)
         return message
       }
@@ -140,8 +141,8 @@ export const createOutbox = (
         const sendAt = plan?.sendAt ?? null
         tracer.event(
           sendAt === null
-            ? messageEvent('message.queued', message)
-            : messageEvent('message.scheduled', message, { sendAt }),
+            ? arrivalEvent('message.queued', message)
+            : arrivalEvent('message.scheduled', message, { sendAt: iso(sendAt) }),
           now,
         )
         tracer.audit(

@@ -1,5 +1,6 @@
 import { and, asc, eq, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
+import { iso } from '../../domain/iso.ts'
 import { partyJid, sameParty, type Party } from '../../domain/jid.ts'
 import { momentIn, type Message, type ReceiptStatus } from '../../domain/message.ts'
 import {
@@ -163,7 +164,10 @@ export const createReceipts = (
     }
     rows.put(message, seq, after)
     const who = partyJid(member)
-    tracer.event(messageEvent('message.acknowledged', message, { member: who, status: step, at }), now)
+    tracer.event(
+      messageEvent('message.acknowledged', message, { member: who, status: step, at: iso(at) }),
+      now,
+    )
     tracer.audit(
       {
         origin,

@@ -516,24 +516,56 @@ export const events = sqliteTable(
     id: text('id').notNull(),
     at: integer('at').notNull(),
     type: text('type').$type<EventType>().notNull(),
-    deviceId: text('device_id').notNull(),
+    /** Null for one that is about the gateway as a whole. */
+    deviceId: text('device_id'),
+    /** JSON, as listeners get it. */
     data: text('data').notNull(),
   },
-  (t) => [index('events_by_device').on(t.deviceId, t.seq)],
+  (t) => [index('events_by_device').on(t.deviceId, t.seq), index('events_by_time').on(t.at)],
 )
 
-export const auditEntries = sqliteTable('audit_entries', {
+/**
+ * A chain: `content_hash` is of the entry's own content with its salt, `hash` of that and of the `hash` before. Entries from
+ * before the chain have neither. In the file the columns that were added later follow `after`.
+ */
+export const auditEntries = sqliteTable(
+  'audit_entries',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    id: text('id').notNull(),
+    at: integer('at').notNull(),
+    actorKind: text('actor_kind').$type<Actor['kind']>().notNull(),
+    actorId: text('actor_id'),
+    requestId: text('request_id').notNull(),
+    action: text('action').$type<AuditAction>().notNull(),
+    targetKind: text('target_kind').$type<NewAuditEntry['target']['kind']>().notNull(),
+    targetId: text('target_id').notNull(),
+    before: text('before'),
+    after: text('after'),
+    /** The network address that the request came from. */
+    address: text('address'),
+    /** Chance: who knows only the hash of an entry that was erased cannot try out what it may have said. */
+    salt: text('salt'),
+    contentHash: text('content_hash'),
+    hash: text('hash'),
+    /** The id of the entry that tells of the erasure of this one's content. */
+    erasedBy: text('erased_by'),
+  },
+  (t) => [
+    index('audit_entries_by_target').on(t.targetKind, t.targetId, t.seq),
+    index('audit_entries_by_time').on(t.at),
+  ],
+)
+
+/** How long the chain of audit entries was, and what its last hash was: what was cut off its end shows. */
+export const auditCheckpoints = sqliteTable('audit_checkpoints', {
   seq: integer('seq').primaryKey({ autoIncrement: true }),
-  id: text('id').notNull(),
   at: integer('at').notNull(),
-  actorKind: text('actor_kind').$type<Actor['kind']>().notNull(),
-  actorId: text('actor_id'),
-  requestId: text('request_id').notNull(),
-  action: text('action').$type<AuditAction>().notNull(),
-  targetKind: text('target_kind').$type<NewAuditEntry['target']['kind']>().notNull(),
-  targetId: text('target_id').notNull(),
-  before: text('before'),
-  after: text('after'),
+  /** The `seq` of the last entry. */
+  entrySeq: integer('entry_seq').notNull(),
+  /** How many entries there had ever been in the chain. */
+  count: integer('count').notNull(),
+  hash: text('hash').notNull(),
 })
 
 export const meta = sqliteTable('meta', {

@@ -23,8 +23,10 @@ select d.id, d.desired, ${believed}, d.reason, d.detail, ${iso('d.status_at')},
   ${iso('d.restricted_until')}, d.pacing
 from devices d left join leases l on l.name = 'device/' || d.id`)
 
-export const vStatusHistory = sqliteView('v_status_history', {}).as(sql`
-select seq, device_id, ${iso('at')}, previous, status, reason, detail from status_history`)
+/** Each status with the time that it lasted: `until` is null for the one that lasts. */
+export const vDeviceHistory = sqliteView('v_device_history', {}).as(sql`
+select seq, device_id, ${iso('at')}, ${iso('until')}, round((until - at) / 1000.0, 3) as seconds, previous, status, reason, detail
+from (select *, lead(at) over (partition by device_id order by seq) as until from status_history)`)
 
 /** What could not be decrypted and was asked for again, as the API shows it (message.ts). */
 const shown = sql.raw(
@@ -38,6 +40,28 @@ select seq, id, device_id, direction, coalesce(chat_pn, chat_lid) as chat, coale
   ${iso('whatsapp_at')}, whatsapp_id, body, target_id, ${iso('edited_at')}, ${iso('deleted_at')}, ${iso('starred_at')},
   ${iso('pinned_until')}, ${iso('deleted_for_me_at')}
 from messages`)
+
+const step = (name: string) =>
+  sql.raw(`select id as message_id, device_id, coalesce(chat_pn, chat_lid) as chat, direction, ${name}_at as moment, '${name}' as step,
+    ${name === 'failed' ? `error_code || ': ' || error_detail` : 'null'} as detail from messages where ${name}_at is not null`)
+
+/** What happened to each message, a row for each step. */
+export const vMessageTimeline = sqliteView('v_message_timeline', {}).as(sql`
+select message_id, device_id, chat, direction, strftime('%Y-%m-%dT%H:%M:%fZ', moment / 1000.0, 'unixepoch') as at, step, detail from (
+  select id as message_id, device_id, coalesce(chat_pn, chat_lid) as chat, direction, created_at as moment,
+    case when direction = 'inbound' then 'received' when id = whatsapp_id then 'queued' else 'stored' end as step, null as detail
+  from messages
+  union all ${step('sending')} union all ${step('sent')} union all ${step('delivered')} union all ${step('read')}
+  union all ${step('played')} union all ${step('failed')} union all ${step('edited')} union all ${step('deleted')}
+  union all select c.message_id, c.device_id, coalesce(m.chat_pn, m.chat_lid), m.direction, c.at,
+    'before ' || c.kind, c.text from message_changes c join messages m on m.id = c.message_id
+  union all select r.message_id, r.device_id, coalesce(m.chat_pn, m.chat_lid), m.direction, r.at,
+    'reaction', coalesce(r.by_pn, r.by_lid) || ' ' || r.emoji from reactions r join messages m on m.id = r.message_id
+  union all select r.message_id, r.device_id, coalesce(m.chat_pn, m.chat_lid), m.direction, r.delivered_at,
+    'delivered to member', coalesce(r.by_pn, r.by_lid) from receipts r join messages m on m.id = r.message_id where r.delivered_at is not null
+  union all select r.message_id, r.device_id, coalesce(m.chat_pn, m.chat_lid), m.direction, r.read_at,
+    'read by member', coalesce(r.by_pn, r.by_lid) from receipts r join messages m on m.id = r.message_id where r.read_at is not null
+)`)
 
 export const vMessageChanges = sqliteView('v_message_changes', {}).as(sql`
 select seq, message_id, device_id, kind, coalesce(by_pn, by_lid) as changed_by, ${iso('at')}, text as text_before, body as body_before, act_id
@@ -86,6 +110,25 @@ select name, owner, epoch, ${iso('expires_at')} from leases`)
 export const vEvents = sqliteView('v_events', {}).as(sql`
 select seq, id, ${iso('at')}, type, device_id, data from events`)
 
-export const vAuditEntries = sqliteView('v_audit_entries', {}).as(sql`
-select seq, id, ${iso('at')}, actor_kind, actor_id, action, target_kind, target_id, before, after, request_id
+/** Where events go; secrets and values of headers stay out. */
+export const vWebhooks = sqliteView('v_webhooks', {}).as(sql`
+select id, url, description, state, disabled_reason, disabled_seq, filter, format, media, ordered, concurrency, failures,
+  ${iso('failing_since')}, ${iso('not_before')}, ${iso('previous_secret_until')}, ${iso('created_at')}, ${iso('updated_at')}
+from webhook_endpoints`)
+
+export const vDeliveries = sqliteView('v_deliveries', {}).as(sql`
+select d.seq, d.id, d.endpoint_id, e.url, d.event_seq, d.event_id, d.event_type, d.device_id, d.origin, d.state, d.attempts,
+  ${iso('d.due_at')}, d.last_status, d.error_code, d.error_detail, ${iso('d.created_at')}, ${iso('d.attempted_at')}, ${iso('d.settled_at')}
+from webhook_deliveries d left join webhook_endpoints e on e.id = d.endpoint_id`)
+
+export const vDeliveryAttempts = sqliteView('v_delivery_attempts', {}).as(sql`
+select delivery_id, number, ${iso('at')}, duration_ms, status, error_code, error_detail, response_head from webhook_attempts`)
+
+/** Who did what: `actor` is the kind, with the id of a process where there is one. */
+export const vAudit = sqliteView('v_audit', {}).as(sql`
+select seq, id, ${iso('at')}, actor_kind || coalesce(' ' || actor_id, '') as actor, address, action, target_kind, target_id,
+  before, after, request_id, erased_by, hash
 from audit_entries`)
+
+export const vAuditCheckpoints = sqliteView('v_audit_checkpoints', {}).as(sql`
+select seq, ${iso('at')}, entry_seq, count, hash from audit_checkpoints`)

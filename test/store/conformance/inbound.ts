@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Party } from '../../../src/domain/jid.ts'
 import { StaleLeaseError } from '../../../src/domain/lease.ts'
+import { shownMessage } from '../../../src/domain/shown-message.ts'
 import type { Promotion } from '../../../src/store/store.ts'
 import {
   alice,
@@ -135,10 +136,13 @@ export const describeInbound = (open: OpenStores): void => {
       const [event] = await world.other.events.after(0, { limit: 1, types: ['message.received'] })
       expect(event?.data).toEqual({
         messageId: 'IN1',
+        whatsappId: 'WA1',
         chat: alice.pn,
+        chatLid: null,
+        fromMe: false,
         from: alice.pn,
         type: 'text',
-        text: 'text of IN1',
+        message: shownMessage(await messageOf(world.other, 'IN1')),
       })
     })
 
