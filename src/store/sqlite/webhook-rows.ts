@@ -16,15 +16,23 @@ type EndpointRow = typeof webhookEndpoints.$inferSelect
 export type DeliveryRow = typeof webhookDeliveries.$inferSelect
 type AttemptRow = typeof webhookAttempts.$inferSelect
 
-export const toEndpoint = ({ seq: _, filter, headers, ordered, ...row }: EndpointRow): Endpoint => ({
-  ...row,
-  // Both were written as JSON of these types.
-  filter: JSON.parse(filter) as EndpointFilter,
-  headers: JSON.parse(headers) as Record<string, string>,
-  ordered: ordered === 1,
-})
+export const toEndpoint = (row: EndpointRow): Endpoint => {
+  const { seq: _, filter, headers, ordered, ...rest } = row
+  return {
+    ...rest,
+    // Both were written as JSON of these types.
+    filter: JSON.parse(filter) as EndpointFilter,
+    headers: JSON.parse(headers) as Record<string, string>,
+    ordered: ordered === 1,
+  }
+}
 
-export const toEndpointRow = ({ filter, headers, ordered, ...endpoint }: Endpoint): Omit<EndpointRow, 'seq'> => ({
+export const toEndpointRow = ({
+  filter,
+  headers,
+  ordered,
+  ...endpoint
+}: Endpoint): Omit<EndpointRow, 'seq'> => ({
   ...endpoint,
   filter: JSON.stringify(filter),
   headers: JSON.stringify(headers),
