@@ -52,6 +52,7 @@ export type AuditAction =
   | 'bulk.pause'
   | 'bulk.resume'
   | 'bulk.cancel'
+  | 'bulk.expire'
   | 'bulk.finish'
   | 'operation.enqueue'
   | 'operation.attempt'

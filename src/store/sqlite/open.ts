@@ -9,6 +9,7 @@ import { StoreError, type Store } from '../store.ts'
 import { createActs } from './act-verbs.ts'
 import { createActQueries } from './acts.ts'
 import { createAddresses, createAddressQueries } from './addresses.ts'
+import { createAuditChain } from './audit-chain.ts'
 import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
 import { createBulks } from './bulks.ts'
@@ -143,7 +144,8 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
 
   const db = drizzle(client)
   const fence = createFence(db)
-  const tracer = createTracer(db)
+  const chain = createAuditChain(db)
+  const tracer = createTracer(db, chain)
   const queue = createOutboxQueue(db)
   const deviceQueries = createDeviceQueries(db)
   const messageQueries = createMessageQueries(db)
