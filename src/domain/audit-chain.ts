@@ -39,6 +39,15 @@ export interface ChainPoint {
   readonly hash: string
 }
 
+/** A line of the log that an operator has kept. */
+export type KeptPoint = Pick<ChainPoint, 'seq' | 'hash'>
+
+/** From `SEQ:HASH`; undefined when it is none. */
+export const parseCheckpoint = (text: string): KeptPoint | undefined => {
+  const [, seq, hash] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text.toLowerCase()) ?? []
+  return seq === undefined || hash === undefined ? undefined : { seq: Number(seq), hash }
+}
+
 /** What stands before the first entry of the chain. */
 export const chainStart = '0'.repeat(64)
 

@@ -223,7 +223,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),
     leases: createLeases(db, engine, clock),
     events: createEvents(db, engine, { fence, tracer }),
-    audit: createAudit(db, engine),
+    audit: createAudit(db, engine, { fence, chain }),
     onChange: (listener) => wakeups.subscribe(listener),
     ...meta,
     async close() {

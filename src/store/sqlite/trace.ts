@@ -27,9 +27,7 @@ export const createTracer = (db: Db, chain: AuditChain): Tracer => {
   const insertEvent = directWrite(db, db.insert(events).values(everyColumn(events)))
   const insertAudit = directWrite(
     db,
-    db
-      .insert(auditEntries)
-      .values({ ...everyColumn(auditEntries), seq: sql`${sql.placeholder('seq')}` as unknown as number }),
+    db.insert(auditEntries).values({ ...everyColumn(auditEntries), seq: sql`${sql.placeholder('seq')}` }),
   )
   return {
     event({ type, deviceId, data }, at) {
