@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { bulkRoutes } from './routes/bulks.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
@@ -33,5 +34,6 @@ export const routes: readonly Route[] = [
   ...groupRoutes,
   ...numberRoutes,
   ...operationRoutes,
+  ...auditRoutes,
   ...healthRoutes,
 ]
