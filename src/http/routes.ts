@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { bulkRoutes } from './routes/bulks.ts'
+import { deliveryRoutes } from './routes/deliveries.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
 import { exportRoutes } from './routes/export.ts'
@@ -15,6 +16,7 @@ import { outboxRoutes } from './routes/outbox.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 
 /** All that the gateway answers, but for its own description at /openapi.json. */
 export const routes: readonly Route[] = [
@@ -33,5 +35,7 @@ export const routes: readonly Route[] = [
   ...groupRoutes,
   ...numberRoutes,
   ...operationRoutes,
+  ...webhookRoutes,
+  ...deliveryRoutes,
   ...healthRoutes,
 ]
