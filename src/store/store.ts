@@ -34,6 +34,7 @@ import type { AfterAttempt } from '../domain/outbox.ts'
 import type { OperationStore } from './operation-store.ts'
 
 export type { OperationStore } from './operation-store.ts'
+import type { WebhookStore } from './webhook-store.ts'
 import type { NumberStore } from './numbers-store.ts'
 import type { PacingStore, ScheduleStore } from './schedule-store.ts'
 import type { Plan } from '../domain/plan.ts'
