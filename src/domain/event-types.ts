@@ -64,8 +64,3 @@ const types: Readonly<Record<EventType, true>> = {
 }
 
 export const eventTypes = Object.keys(types) as readonly EventType[]
-
-/** What stands before the point: `message` of `message.sent`. */
-export const eventNouns: readonly string[] = [
-  ...new Set(eventTypes.map((type) => type.slice(0, type.indexOf('.')))),
-]

@@ -1,7 +1,7 @@
 /** How an endpoint may be set up: checked here, whoever asks. What is wrong is told as `invalid_webhook`. */
 import { deviceIdPattern, deviceIdRule } from './device.ts'
 import { GatewayError } from './errors.ts'
-import { eventNouns, eventTypes } from './event-types.ts'
+import { eventTypes } from './event-types.ts'
 import { formatJid, normalizeJid, parseRecipient } from './jid.ts'
 import {
   mediaWays,
@@ -93,13 +93,17 @@ const checkLimit = (
   return checkList(name, given, max, check)
 }
 
-const knownPatterns: ReadonlySet<string> = new Set([...eventTypes, ...eventNouns.map((noun) => `${noun}.*`)])
+/** Such as `message.*`. */
+const wholeNouns: readonly string[] = [
+  ...new Set(eventTypes.map((type) => `${type.slice(0, type.indexOf('.'))}.*`)),
+]
+const knownPatterns: ReadonlySet<string> = new Set([...eventTypes, ...wholeNouns])
 
 const checkEvent = (pattern: string): string =>
   knownPatterns.has(pattern)
     ? pattern
     : refuse(
-        `events: ${quoted(pattern)} is no type of event; there are ${eventTypes.join(', ')}, and all of a noun as ${eventNouns.map((noun) => `${noun}.*`).join(', ')}`,
+        `events: ${quoted(pattern)} is no type of event; there are ${eventTypes.join(', ')}, and all of a noun as ${wholeNouns.join(', ')}`,
       )
 
 const checkDevice = (id: string): string =>

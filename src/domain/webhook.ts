@@ -289,18 +289,3 @@ export const wants = (
   if (filter.chats !== null && !filter.chats.some((pattern) => matchesChat(pattern, chats))) return false
   return !filter.notChats.some((pattern) => matchesChat(pattern, chats))
 }
-
-/** What the audit trail keeps of an endpoint: no secret, no value of a header, no query of its URL. */
-export const endpointSummary = (endpoint: Endpoint): Readonly<Record<string, unknown>> => ({
-  url: endpoint.url.split('?', 1)[0],
-  description: endpoint.description,
-  state: endpoint.state,
-  disabledReason: endpoint.disabledReason,
-  previousSecretUntil: isoOrNull(endpoint.previousSecretUntil),
-  filter: endpoint.filter,
-  headers: Object.keys(endpoint.headers),
-  format: endpoint.format,
-  media: endpoint.media,
-  ordered: endpoint.ordered,
-  concurrency: endpoint.concurrency,
-})

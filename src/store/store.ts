@@ -38,7 +38,6 @@ import type { WebhookStore } from './webhook-store.ts'
 import type { NumberStore } from './numbers-store.ts'
 import type { PacingStore, ScheduleStore } from './schedule-store.ts'
 import type { Plan } from '../domain/plan.ts'
-import type { WebhookStore } from './webhook-store.ts'
 
 /** The database cannot do it now. `busy` passes by itself; the others need a person. */
 export class StoreError extends Error {
