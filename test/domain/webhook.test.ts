@@ -166,10 +166,16 @@ describe('an endpoint', () => {
     expect(after(answered(200), { health }).endpoint.state).toBe(state)
   })
 
-  it('that takes something again is well, and when that was is kept', () => {
-    const health = { ...healthy, failures: 7, failingSince: t0 - hour, notBefore: t0 + minute }
-    expect(after(answered(204), { health }).endpoint).toEqual({ ...healthy, recoveredAt: t0 })
-  })
+  it.each([
+    ['was away', probingFromFailures, t0],
+    ['was not away', probingFromFailures - 1, null],
+  ])(
+    'that %s and takes something again is well, and what failed meanwhile is hastened if need be',
+    (_, failures, recoveredAt) => {
+      const health = { ...healthy, failures, failingSince: t0 - hour, notBefore: t0 + minute }
+      expect(after(answered(204), { health }).endpoint).toEqual({ ...healthy, recoveredAt })
+    },
+  )
 })
 
 describe('whatever an endpoint answers', () => {

@@ -1,6 +1,6 @@
 /** What goes to webhook endpoints, on the wire. */
 import { z } from '@hono/zod-openapi'
-import type { ShownDelivery } from '../../control/webhooks/deliveries.ts'
+import { attemptsShownMax, type ShownDelivery } from '../../control/webhooks/deliveries.ts'
 import { redeliverMax } from '../../control/webhooks/redeliver.ts'
 import { replayEventsMax } from '../../control/webhooks/replay.ts'
 import type { TestedWebhook } from '../../control/webhooks/test-webhook.ts'
@@ -84,7 +84,7 @@ export const deliveriesSchema = z
 export const shownDeliverySchema = z
   .strictObject({
     delivery: deliverySchema,
-    attempts: z.array(attemptSchema).openapi({ description: 'The newest 100, oldest first' }),
+    attempts: z.array(attemptSchema).openapi({ description: `The newest ${attemptsShownMax}, oldest first` }),
     event: z
       .strictObject({
         seq: z.int(),
