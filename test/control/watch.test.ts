@@ -106,6 +106,15 @@ describe('a watcher', () => {
     expect(await waiting).toBe(7)
   })
 
+  test('finds an attempt to deliver, which is no event either', async () => {
+    const world = await createWorld()
+    const { watcher } = countedWatcher(world, { pollMs: 5 })
+    let attempts = 0
+    const waiting = watcher.until('delivery/a', async () => (attempts > 0 ? attempts : undefined), neverMs)
+    attempts = 1
+    expect(await waiting).toBe(1)
+  })
+
   test('asks once a change for a thousand waits, and reads only the row that changed', async () => {
     const world = await createWorld()
     const counted = countedWatcher(world, { pollMs: neverMs })

@@ -3,10 +3,8 @@ import type { Delivery } from '../../domain/webhook.ts'
 import type { ControlContext } from '../context.ts'
 import { knownDelivery, knownEndpoint } from './known-webhook.ts'
 
-/** What one transaction takes on: others write between. */
-const batchRows = 1_000
-/** What one request takes on; the answer tells whether there is more. */
-export const redeliverMax = 100_000
+/** What one transaction takes on, since others write between; and one request: the answer tells whether there is more. */
+export const redeliverLimits = { batch: 1_000, most: 100_000 }
 
 /** Has a delivery tried at once, with as many attempts as a new one. */
 export const redeliver = async (
@@ -29,13 +27,14 @@ export interface Redelivered {
 export const redeliverFailed = async (
   ctx: ControlContext,
   { id, since }: { id: string; since: number },
+  { batch: limit, most } = redeliverLimits,
 ): Promise<Redelivered> => {
   const { store, clock, origin } = ctx
   await knownEndpoint(ctx, { id })
   let count = 0
   let afterSeq = 0
-  while (count < redeliverMax) {
-    const range = { since, afterSeq, limit: batchRows }
+  while (count < most) {
+    const range = { since, afterSeq, limit }
     const batch = await store.webhooks.redeliverFailed(id, range, origin, clock.now())
     if (batch.lastSeq === null) return { count, complete: true }
     count += batch.count

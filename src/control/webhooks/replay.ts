@@ -2,10 +2,8 @@ import { GatewayError } from '../../domain/errors.ts'
 import type { ControlContext } from '../context.ts'
 import { knownEndpoint } from './known-webhook.ts'
 
-/** What one transaction looks through: others write between. */
-const batchEvents = 1_000
-/** What one request looks through; the answer tells where to go on. */
-export const replayEventsMax = 100_000
+/** Events that one transaction looks through, since others write between; and one request: the answer tells where to go on. */
+export const replayLimits = { batch: 1_000, most: 100_000 }
 
 export interface Replayed {
   /** New deliveries. */
@@ -21,6 +19,7 @@ export interface Replayed {
 export const replay = async (
   ctx: ControlContext,
   { id, after, until }: { id: string; after: number; until: number | undefined },
+  { batch: limit, most } = replayLimits,
 ): Promise<Replayed> => {
   const { store, clock, origin } = ctx
   await knownEndpoint(ctx, { id })
@@ -35,8 +34,8 @@ export const replay = async (
   let count = 0
   let at = after
   while (at < end) {
-    if (at - after >= replayEventsMax) return { count, nextAfter: at }
-    const range = { after: at, until: end, limit: batchEvents }
+    if (at - after >= most) return { count, nextAfter: at }
+    const range = { after: at, until: end, limit }
     const batch = await store.webhooks.replay(id, range, origin, clock.now())
     if (batch.lastSeq === null) break
     count += batch.count

@@ -1,8 +1,8 @@
 /** What goes to webhook endpoints, on the wire. */
 import { z } from '@hono/zod-openapi'
 import { attemptsShownMax, type ShownDelivery } from '../../control/webhooks/deliveries.ts'
-import { redeliverMax } from '../../control/webhooks/redeliver.ts'
-import { replayEventsMax } from '../../control/webhooks/replay.ts'
+import { redeliverLimits } from '../../control/webhooks/redeliver.ts'
+import { replayLimits } from '../../control/webhooks/replay.ts'
 import type { TestedWebhook } from '../../control/webhooks/test-webhook.ts'
 import { eventTypes } from '../../domain/event-types.ts'
 import { deliveryOrigins, deliveryStates, type Delivery, type DeliveryAttempt } from '../../domain/webhook.ts'
@@ -111,7 +111,7 @@ export const redeliveredSchema = z
     count: z.int(),
     complete: z
       .boolean()
-      .openapi({ description: `False after ${redeliverMax} of them: ask again for the others` }),
+      .openapi({ description: `False after ${redeliverLimits.most} of them: ask again for the others` }),
   })
   .openapi('Redelivered')
 
@@ -122,7 +122,7 @@ export const replayedSchema = z
       .int()
       .nullable()
       .openapi({
-        description: `Where to go on, after ${replayEventsMax} events; null at the end`,
+        description: `Where to go on, after ${replayLimits.most} events; null at the end`,
       }),
   })
   .openapi('Replayed')
