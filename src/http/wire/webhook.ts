@@ -203,10 +203,10 @@ export const toWebhook = (endpoint: Endpoint): z.output<typeof webhookSchema> =>
   }
 }
 
-export const toWebhookWithSecret = (endpoint: Endpoint): z.output<typeof webhookWithSecretSchema> => ({
-  ...toWebhook(endpoint),
-  secret: endpoint.secret,
-})
+export const toWebhookWithSecret = (endpoint: Endpoint): z.output<typeof webhookWithSecretSchema> => {
+  const { id, ...rest } = toWebhook(endpoint)
+  return { id, secret: endpoint.secret, ...rest }
+}
 
 export const toCountedWebhook = ({
   endpoint,
