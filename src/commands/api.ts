@@ -26,7 +26,7 @@ const webhookTestWaitMs = 20_000
 const closeMs = 3_000
 
 const listen = (
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: Parameters<typeof getRequestListener>[0],
   host: string,
   port: number,
 ): Promise<Server> =>
@@ -89,7 +89,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
       log,
       version,
     })
-    const server = await listen((request) => app.fetch(request), config.host, config.port)
+    const server = await listen((request, env) => app.fetch(request, env), config.host, config.port)
     services.push({ stop: () => closeServer(server) })
     const address = server.address()
     const port = typeof address === 'object' && address !== null ? address.port : config.port

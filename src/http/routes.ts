@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { bulkRoutes } from './routes/bulks.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { deviceRoutes } from './routes/devices.ts'
@@ -37,5 +38,6 @@ export const routes: readonly Route[] = [
   ...operationRoutes,
   ...webhookRoutes,
   ...deliveryRoutes,
+  ...auditRoutes,
   ...healthRoutes,
 ]
