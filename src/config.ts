@@ -150,6 +150,7 @@ const settings = {
   MEDIA_S3_SECRET_ACCESS_KEY: optional(anyText),
   MEDIA_MAX_BYTES: withDefault(104_857_600, wholeNumber(1, mediaBytesMaxMax)),
   MEDIA_URL_ALLOW: optional(hostsAndNetworks),
+  WEBHOOK_URL_ALLOW: optional(hostsAndNetworks),
   LINK_PREVIEWS: withDefault('on', oneOf(['on', 'off'])),
   FFMPEG_PATH: withDefault('ffmpeg', anyText),
   WHATSAPP_URL: optional(serverUrl),
@@ -218,6 +219,10 @@ export interface Config {
       /** PATH. */
       readonly searchPath: string
     }
+  }
+  readonly webhooks: {
+    /** Hosts and networks beside the public internet that events may be sent to. */
+    readonly urlAllow: readonly string[]
   }
   readonly whatsapp: {
     readonly url: string | undefined
@@ -325,6 +330,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
       linkPreviews: data.LINK_PREVIEWS === 'on',
       ffmpeg: { program: data.FFMPEG_PATH, searchPath: env['PATH'] ?? '' },
     }),
+    webhooks: Object.freeze({ urlAllow: data.WEBHOOK_URL_ALLOW ?? [] }),
     whatsapp: Object.freeze({
       url: data.WHATSAPP_URL,
       noiseRootKey: data.WHATSAPP_NOISE_ROOT_KEY,

@@ -43,6 +43,7 @@ describe('the settings of an empty environment', () => {
         linkPreviews: true,
         ffmpeg: { program: 'ffmpeg', searchPath: '' },
       },
+      webhooks: { urlAllow: [] },
       whatsapp: {
         url: undefined,
         noiseRootKey: undefined,
@@ -90,6 +91,7 @@ describe('a setting', () => {
         MEDIA_S3_SECRET_ACCESS_KEY: 'secret',
         MEDIA_MAX_BYTES: '1000',
         MEDIA_URL_ALLOW: 'nas.local, 10.1.0.0/16,fd00::/8,127.0.0.1',
+        WEBHOOK_URL_ALLOW: 'crm.local,10.2.0.0/16',
         LINK_PREVIEWS: 'off',
         FFMPEG_PATH: '/opt/ffmpeg',
         PATH: '/bin:/usr/bin',
@@ -131,6 +133,7 @@ describe('a setting', () => {
         linkPreviews: false,
         ffmpeg: { program: '/opt/ffmpeg', searchPath: '/bin:/usr/bin' },
       },
+      webhooks: { urlAllow: ['crm.local', '10.2.0.0/16'] },
       whatsapp: {
         url,
         noiseRootKey: key,
@@ -171,6 +174,11 @@ describe('a setting', () => {
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
     ['MEDIA_MAX_BYTES', '0', 'MEDIA_MAX_BYTES must be a whole number from 1 to 2147483648'],
+    [
+      'WEBHOOK_URL_ALLOW',
+      'http://crm.local',
+      'WEBHOOK_URL_ALLOW must be host names, addresses and networks with commas between, such as nas.local,10.1.0.0/16',
+    ],
     ['LINK_PREVIEWS', 'yes', 'LINK_PREVIEWS must be on or off'],
     ['WHATSAPP_LOGINS_MAX', '0', 'WHATSAPP_LOGINS_MAX must be a whole number from 1 to 1000'],
     ['WHATSAPP_KEEPALIVE_MS', '499', 'WHATSAPP_KEEPALIVE_MS must be a whole number from 500 to 600000'],

@@ -16,6 +16,7 @@ import { uploadCases } from './openapi-cases/uploads.ts'
 import { outboxCases } from './openapi-cases/outbox.ts'
 import { searchCases } from './openapi-cases/search.ts'
 import { operationCases } from './openapi-cases/operations.ts'
+import { webhookCases } from './openapi-cases/webhooks.ts'
 
 const cases = [
   ...deviceCases,
@@ -29,6 +30,7 @@ const cases = [
   ...operationCases,
   ...outboxCases,
   ...bulkCases,
+  ...webhookCases,
   ...healthCases,
 ]
 
