@@ -1,6 +1,7 @@
 /** Where events go outside of the gateway, which of them, and what follows from how an attempt went. */
 import type { Random } from './backoff.ts'
 import type { Event } from './event.ts'
+import { isoOrNull } from './iso.ts'
 
 /** `removed` is gone for the API, `disabled` was stopped by the gateway itself; both get no new deliveries. */
 export type EndpointState = 'active' | 'paused' | 'disabled' | 'removed'
@@ -235,6 +236,34 @@ export const attemptsAtATime = ({
   concurrency,
   failures,
 }: Pick<Endpoint, 'concurrency' | 'failures'>): number => (failures >= probingFromFailures ? 1 : concurrency)
+
+/** A URL without its query, in which there may be keys. */
+export const shownUrl = (url: string): string => url.replace(/[?#].*$/s, '?…')
+
+/** What audit entries say of an endpoint: nothing that is secret. */
+export const endpointSummary = ({
+  url,
+  description,
+  state,
+  filter,
+  headers,
+  format,
+  media,
+  ordered,
+  concurrency,
+  previousSecretUntil,
+}: Endpoint): Record<string, unknown> => ({
+  url: shownUrl(url),
+  description,
+  state,
+  filter,
+  headers: Object.keys(headers),
+  format,
+  media,
+  ordered,
+  concurrency,
+  previousSecretUntil: isoOrNull(previousSecretUntil),
+})
 
 const matchesType = (pattern: string, type: string): boolean =>
   pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)))

@@ -34,6 +34,7 @@ import type { AfterAttempt } from '../domain/outbox.ts'
 import type { OperationStore } from './operation-store.ts'
 
 export type { OperationStore } from './operation-store.ts'
+import type { WebhookStore } from './webhook-store.ts'
 import type { NumberStore } from './numbers-store.ts'
 import type { PacingStore, ScheduleStore } from './schedule-store.ts'
 import type { Plan } from '../domain/plan.ts'
@@ -376,6 +377,7 @@ export interface Store {
   readonly leases: LeaseStore
   readonly events: EventStore
   readonly audit: AuditStore
+  readonly webhooks: WebhookStore
   /**
    * Calls `listener` after something may have changed, by this process or another. It is a hint: it may come late,
    * twice, or for nothing. Returns the way to stop it.

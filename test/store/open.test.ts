@@ -10,9 +10,21 @@ import { deviceLeaseName } from '../../src/domain/lease.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { StoreError, StoreVersionError } from '../../src/store/store.ts'
 import { claim, deviceId, enqueue, incoming, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
+import { endpointOf } from './conformance/webhook-fixtures.ts'
 import { newFile, newFolder } from './files.ts'
 
-const views = ['devices', 'status_history', 'messages', 'outbox', 'leases', 'events', 'audit_entries']
+const views = [
+  'devices',
+  'device_history',
+  'messages',
+  'message_timeline',
+  'outbox',
+  'leases',
+  'events',
+  'audit',
+  'webhooks',
+  'deliveries',
+]
 
 const migrationsFolder = path.join(import.meta.dirname, '../../migrations/sqlite')
 const migrations = readMigrationFiles({ migrationsFolder })
@@ -146,6 +158,8 @@ describe('views', () => {
     )
     store.auth.saveCredsNow(lease, deviceId, '"SECRET-creds"', t0)
     await store.auth.commit(lease, deviceId, { session: { a: '"SECRET-key"' } }, null, t0)
+    const endpoint = endpointOf('whk_1', { secret: 'whsec_SECRET', headers: { 'X-Key': 'SECRET' } })
+    await store.webhooks.create(endpoint, () => undefined, origin, t0)
     await enqueue(store, 'M1', {}, t0 + 7)
     await store.inbound.promote(lease, { deviceId, stanzaKey: 's', promotion: incoming('IN1') }, origin, t0)
     await store.close()

@@ -18,6 +18,10 @@ const scansAllowed = [
   'SCAN message_search VIRTUAL TABLE INDEX 0:M2<',
   'SCAN outbox USING INDEX outbox_parked',
   'SCAN bulks USING INDEX bulks_open',
+  'SCAN webhook_endpoints',
+  'SCAN webhook_deliveries USING INDEX webhook_deliveries_sending',
+  // A count up to a limit of what an index finds.
+  'SCAN some',
 ]
 
 /**
@@ -60,6 +64,13 @@ const statementsOf = async (file: string): Promise<readonly string[]> => {
   await store.chats.read({ deviceId: 'a', chat: '1@s.whatsapp.net', end: 1 }, { limit: 1 })
   for (const type of ['text', 'poll'] as const) {
     await store.messages.list({ deviceId: 'a', type }, { limit: 1 })
+  }
+  for (const more of [
+    {},
+    { state: 'failed' },
+    { type: 'message.sent', deviceId: 'a', after: 0, before: 1 },
+  ] as const) {
+    await store.webhooks.deliveries({ endpointId: 'w', ...more }, { limit: 1 })
   }
   await store.close()
   const sources = prepare.mock.calls.map(([source]) => source)
@@ -160,6 +171,41 @@ it.each([
   ['what is held', '"outbox"."held_for" is not null', 'outbox_held (device_id=?)'],
   ['what was paced', 'from "paced_sends" where', 'paced_sends_'],
   ['the other address of a number', '"addresses"."pn" = ?)', 'addresses_by_pn (device_id=? AND pn=?)'],
+  [
+    'an endpoint',
+    'from "webhook_endpoints" where "webhook_endpoints"."id" = ?',
+    'webhook_endpoints_id (id=?)',
+  ],
+  [
+    'a delivery',
+    'from "webhook_deliveries" where "webhook_deliveries"."id" = ?',
+    'webhook_deliveries_id (id=?)',
+  ],
+  [
+    'which deliveries are due',
+    '"webhook_deliveries"."due_at" <= ?',
+    'webhook_deliveries_due (endpoint_id=? AND due_at>? AND due_at<?)',
+  ],
+  [
+    'when the next delivery is due',
+    'min("due_at") from "webhook_deliveries"',
+    'webhook_deliveries_due (endpoint_id=?',
+  ],
+  [
+    'the first of a line',
+    '"webhook_deliveries"."device_id" is ?',
+    'webhook_deliveries_open (endpoint_id=? AND device_id=?)',
+  ],
+  [
+    'the deliveries of an endpoint',
+    '"webhook_deliveries"."seq" < ?)',
+    'webhook_deliveries_by_endpoint (endpoint_id=? AND seq<?)',
+  ],
+  [
+    'the attempts of a delivery',
+    'from "webhook_attempts" where',
+    'webhook_attempts_by_delivery (delivery_id=?)',
+  ],
   ['new events', 'from "events" where ("events"."seq" > ?', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list',

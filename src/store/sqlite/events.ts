@@ -16,7 +16,7 @@ const turn = (): Promise<void> =>
   })
 
 /** The type and its data were written together from a NewEvent. */
-const toEvent = ({ data, ...row }: typeof events.$inferSelect): Event =>
+export const toEvent = ({ data, ...row }: typeof events.$inferSelect): Event =>
   ({ ...row, data: JSON.parse(data) as unknown }) as Event
 
 /** The newest event that is not kept any more; whoever removes events writes it in the same transaction. */

@@ -17,6 +17,7 @@ import { createDeviceQueries, createDevices } from './devices.ts'
 import { createEngine, engineLimits, type EngineLimits } from './engine.ts'
 import { isBusy, toStoreError } from './errors.ts'
 import { createEvents } from './events.ts'
+import { createFanOut } from './fan-out.ts'
 import { createFence } from './fence.ts'
 import { createInbound } from './inbound.ts'
 import { createLeases } from './leases.ts'
@@ -39,6 +40,8 @@ import { createSearch } from './search.ts'
 import { createPacing } from './pacing.ts'
 import { createTracer } from './trace.ts'
 import { openWakeups } from './wakeups.ts'
+import { createWebhookQueries } from './webhook-rows.ts'
+import { createWebhooks } from './webhooks.ts'
 
 /** How long a start waits for another process that migrates or recovers the same database. */
 const openMaxMs = 15_000
@@ -143,7 +146,9 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
 
   const db = drizzle(client)
   const fence = createFence(db)
-  const tracer = createTracer(db)
+  const webhookQueries = createWebhookQueries(db)
+  const fanOut = createFanOut(db, webhookQueries)
+  const tracer = createTracer(db, fanOut)
   const queue = createOutboxQueue(db)
   const deviceQueries = createDeviceQueries(db)
   const messageQueries = createMessageQueries(db)
@@ -222,6 +227,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     leases: createLeases(db, engine, clock),
     events: createEvents(db, engine, { fence, tracer }),
     audit: createAudit(db, engine),
+    webhooks: createWebhooks(engine, { fence, tracer, queries: webhookQueries, fanOut }),
     onChange: (listener) => wakeups.subscribe(listener),
     ...meta,
     async close() {

@@ -83,6 +83,12 @@ export const directWrite = (db: Db, query: Query): ((values: Values) => void) =>
   return (values) => void statement.run(ordered(values))
 }
 
+/** The same for an insert into a table with a `seq`: returns it. */
+export const directInsert = (db: Db, query: Query): ((values: Values) => number) => {
+  const { statement, ordered } = compile(db, query)
+  return (values) => Number(statement.run(ordered(values)).lastInsertRowid)
+}
+
 const isGroup = (value: unknown): value is Values =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 

@@ -1,24 +1,31 @@
 import type { NewAuditEntry } from '../../domain/audit.ts'
-import type { NewEvent } from '../../domain/event.ts'
+import type { Event, NewEvent } from '../../domain/event.ts'
 import { newId } from '../../runtime/ids.ts'
+import type { FanOut } from './fan-out.ts'
 import { auditEntries, events } from './schema.ts'
-import { directWrite, everyColumn, type Db } from './statements.ts'
+import { directInsert, directWrite, everyColumn, type Db } from './statements.ts'
 
 /** Writes what a mutation leaves behind; runs inside its transaction. */
 export interface Tracer {
-  event(event: NewEvent, at: number): void
+  /** Puts it on its way to the endpoints of webhooks that want it, too. */
+  event(event: NewEvent, at: number): Event
   audit(entry: NewAuditEntry, at: number): void
 }
 
 const json = (value: Readonly<Record<string, unknown>> | null): string | null =>
   value === null ? null : JSON.stringify(value)
 
-export const createTracer = (db: Db): Tracer => {
-  const insertEvent = directWrite(db, db.insert(events).values(everyColumn(events)))
+export const createTracer = (db: Db, fanOut: FanOut): Tracer => {
+  const insertEvent = directInsert(db, db.insert(events).values(everyColumn(events)))
   const insertAudit = directWrite(db, db.insert(auditEntries).values(everyColumn(auditEntries)))
   return {
-    event({ type, deviceId, data }, at) {
-      insertEvent({ id: newId('evt', at), at, type, deviceId, data: JSON.stringify(data) })
+    event(event, at) {
+      const { type, deviceId, data } = event
+      const id = newId('evt', at)
+      const seq = insertEvent({ id, at, type, deviceId, data: JSON.stringify(data) })
+      const written: Event = { ...event, seq, id, at }
+      fanOut.spread(written)
+      return written
     },
     audit({ origin, action, target, before, after }, at) {
       insertAudit({
