@@ -20,6 +20,7 @@ describe('the settings of an empty environment', () => {
     expect(readConfig({})).toEqual({
       host: '127.0.0.1',
       port: 3000,
+      publicUrl: undefined,
       dataDir: path.resolve('data'),
       diskReserveBytes: 64 * 1024 * 1024,
       sandboxPort: 3100,
@@ -43,6 +44,7 @@ describe('the settings of an empty environment', () => {
         linkPreviews: true,
         ffmpeg: { program: 'ffmpeg', searchPath: '' },
       },
+      webhooks: { urlAllow: [] },
       whatsapp: {
         url: undefined,
         noiseRootKey: undefined,
@@ -70,6 +72,7 @@ describe('a setting', () => {
       readConfig({
         HOST: '0.0.0.0',
         PORT: '8080',
+        PUBLIC_URL: 'https://gateway.example.com/whatsapp/',
         DATA_DIR: '/var/lib/gateway',
         DISK_RESERVE_MB: '7',
         SANDBOX_PORT: '0',
@@ -90,6 +93,7 @@ describe('a setting', () => {
         MEDIA_S3_SECRET_ACCESS_KEY: 'secret',
         MEDIA_MAX_BYTES: '1000',
         MEDIA_URL_ALLOW: 'nas.local, 10.1.0.0/16,fd00::/8,127.0.0.1',
+        WEBHOOK_URL_ALLOW: 'crm.local,10.2.0.0/16',
         LINK_PREVIEWS: 'off',
         FFMPEG_PATH: '/opt/ffmpeg',
         PATH: '/bin:/usr/bin',
@@ -104,6 +108,7 @@ describe('a setting', () => {
     ).toEqual({
       host: '0.0.0.0',
       port: 8080,
+      publicUrl: 'https://gateway.example.com/whatsapp',
       dataDir: '/var/lib/gateway',
       diskReserveBytes: 7 * 1024 * 1024,
       sandboxPort: 0,
@@ -131,6 +136,7 @@ describe('a setting', () => {
         linkPreviews: false,
         ffmpeg: { program: '/opt/ffmpeg', searchPath: '/bin:/usr/bin' },
       },
+      webhooks: { urlAllow: ['crm.local', '10.2.0.0/16'] },
       whatsapp: {
         url,
         noiseRootKey: key,
@@ -171,6 +177,16 @@ describe('a setting', () => {
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
     ['MEDIA_MAX_BYTES', '0', 'MEDIA_MAX_BYTES must be a whole number from 1 to 2147483648'],
+    [
+      'PUBLIC_URL',
+      'gateway.example.com',
+      'PUBLIC_URL must be an http:// or https:// URL, such as https://gateway.example.com',
+    ],
+    [
+      'WEBHOOK_URL_ALLOW',
+      'http://crm.local',
+      'WEBHOOK_URL_ALLOW must be host names, addresses and networks with commas between, such as nas.local,10.1.0.0/16',
+    ],
     ['LINK_PREVIEWS', 'yes', 'LINK_PREVIEWS must be on or off'],
     ['WHATSAPP_LOGINS_MAX', '0', 'WHATSAPP_LOGINS_MAX must be a whole number from 1 to 1000'],
     ['WHATSAPP_KEEPALIVE_MS', '499', 'WHATSAPP_KEEPALIVE_MS must be a whole number from 500 to 600000'],
