@@ -29,18 +29,20 @@ export type Resolve = (
 
 export const resolveBySystem: Resolve = (host, done) => lookup(host, { all: true, order: 'verbatim' }, done)
 
+/** Without the dot that a full name may end in. */
 const bareName = (host: string): string => host.toLowerCase().replace(/\.$/, '')
 
 /** For `lookup` of a connection. It is not called for a host that is an address itself: see `checkLiteral`. */
 export const guardedLookup =
   (guard: AddressGuard, resolve: Resolve): LookupFunction =>
-  (host, options, callback) => {
+  (name, options, callback) => {
+    const host = bareName(name)
     resolve(host, (error, addresses) => {
       const [address] = addresses ?? []
       if (error !== null) callback(error, '')
       else if (address === undefined) {
         callback(Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND' }), '')
-      } else if (!addresses.every((each) => guard.allows(bareName(host), each.address))) {
+      } else if (!addresses.every((each) => guard.allows(host, each.address))) {
         callback(new RefusedAddressError(host), '')
       } else if (options.all === true) callback(null, [...addresses])
       else callback(null, address.address, address.family)

@@ -28,18 +28,19 @@ const known: Readonly<Record<string, string>> = {
 
 const tlsCodes = /^(?:ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|HOSTNAME_MISMATCH|EPROTO)/
 
-const codeOf = (code: string): string => {
+const codeOf = (code: string, error: Error): string => {
   const name = known[code]
   if (name !== undefined) return name
-  if (code.startsWith('HPE_')) return 'not_http'
+  if (error.name === 'HTTPParserError') return 'not_http'
   return tlsCodes.test(code) ? 'tls' : 'failed'
 }
 
 export const failureOf = (error: unknown): Failed => {
   if (!(error instanceof Error)) return { kind: 'failed', code: 'failed', detail: 'no reason is known' }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const reason = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const code = codeOf(reason, error)
   // That of several addresses has no text of its own.
-  const text = error.message === '' ? code : error.message
-  const detail = codeOf(code) === code || text.includes(code) ? text : `${text} (${code})`
-  return { kind: 'failed', code: codeOf(code), detail: detail.slice(0, detailCharsMax).toWellFormed() }
+  const text = error.message === '' ? reason : error.message
+  const detail = reason === code || text.includes(reason) ? text : `${text} (${reason})`
+  return { kind: 'failed', code, detail: detail.slice(0, detailCharsMax).toWellFormed() }
 }
