@@ -205,7 +205,8 @@ const healthAfterFailure = (
 
 /**
  * What follows from an attempt, for the delivery and for its endpoint. `attempts` are those of the present round, this one
- * included. A success after failures has all that waits tried soon (`recoveredAt`).
+ * included. When an endpoint is back that was away, all that waits is tried soon (`recoveredAt`); one failure among many
+ * successes is no such absence: what fails for a reason of its own keeps to its times.
  */
 export const afterPost = (
   outcome: PostOutcome,
@@ -213,9 +214,10 @@ export const afterPost = (
   endpoint: EndpointHealth,
   now: number,
   random: Random,
+  delaysMs: readonly number[] = attemptDelaysMs,
 ): { readonly delivery: AfterPost; readonly endpoint: EndpointHealth } => {
   if (outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300) {
-    const recoveredAt = endpoint.failures === 0 ? endpoint.recoveredAt : now
+    const recoveredAt = endpoint.failures < probingFromFailures ? endpoint.recoveredAt : now
     return {
       delivery: { state: 'delivered' },
       endpoint: { ...endpoint, failures: 0, failingSince: null, notBefore: null, recoveredAt },
@@ -223,7 +225,7 @@ export const afterPost = (
   }
   const error = errorOf(outcome)
   const health = healthAfterFailure(endpoint, outcome, now, random)
-  const delayMs = attemptDelaysMs[attempts]
+  const delayMs = delaysMs[attempts]
   const isGone = outcome.kind === 'answered' && outcome.status === gone
   if (delayMs === undefined || isGone) return { delivery: { state: 'failed', error }, endpoint: health }
   const asked = outcome.kind === 'answered' ? Math.min(outcome.retryAfterMs ?? 0, retryAfterMaxMs) : 0

@@ -21,6 +21,7 @@ import { describeOutbox } from './conformance/outbox.ts'
 import { describePacing } from './conformance/pacing.ts'
 import { describeSchedule } from './conformance/schedule.ts'
 import { describeSearch } from './conformance/search.ts'
+import { describeWebhooksProperty } from './conformance/webhooks-property.ts'
 import { describeWebhooks } from './conformance/webhooks.ts'
 
 /** What any store must do, whatever database stands behind it. */
@@ -48,5 +49,6 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeSearch(open)
     describeChats(open)
     describeWebhooks(open)
+    describeWebhooksProperty(open)
   })
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { start } from '../../../src/domain/device.ts'
 import type { Lease } from '../../../src/domain/lease.ts'
-import { deliveryDueAheadMaxMs, type Endpoint } from '../../../src/domain/webhook.ts'
+import { deliveryDueAheadMaxMs, probingFromFailures, type Endpoint } from '../../../src/domain/webhook.ts'
 import type { Store } from '../../../src/store/store.ts'
 import {
   alice,
@@ -301,6 +301,7 @@ export const describeWebhooks = (open: OpenStores): void => {
 
       it('what failed while an endpoint was away is tried again as soon as it is back', async () => {
         await create(endpointOf('whk_1'))
+        await change({ failures: probingFromFailures - 2, failingSince: t0 })
         await enqueue(world.store, 'M1')
         await enqueue(world.store, 'M2')
         const lease = await dispatcherLease(world.store)
