@@ -18,7 +18,8 @@ import type { Log } from '../runtime/log.ts'
 import type { ClaimedDelivery, WebhookStore } from '../store/store.ts'
 import type { FileForEvent, LoadFile } from './event-file.ts'
 import { requestHeaders } from './headers.ts'
-import { payloadOf } from './payload.ts'
+import type { Lane } from './lane.ts'
+import { type FileParts, payloadOf } from './payload.ts'
 import type { Poster } from './post.ts'
 
 export interface AttemptDeps {
@@ -31,6 +32,14 @@ export interface AttemptDeps {
   /** `whatsapp-api-gateway/1.0.0` */
   readonly userAgent: string
   readonly log: Log
+}
+
+/** What one attempt came to, and when it was made. */
+interface Sent {
+  readonly outcome: PostOutcome
+  readonly at: number
+  readonly durationMs: number
+  readonly endedAt: number
 }
 
 /** `cut`: the signal came first, and nothing was written. */
@@ -117,38 +126,71 @@ export const createAttempt = (deps: AttemptDeps) => {
     }
   }
 
+  const isWell = (outcome: PostOutcome): boolean =>
+    outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300
+
+  const send = async (
+    event: Event,
+    endpoint: Endpoint,
+    file: FileParts | undefined,
+    signal: AbortSignal,
+  ): Promise<Sent> => {
+    const at = clock.now()
+    const began = clock.monotonic()
+    const body = payloadOf(event, endpoint.format, file)
+    const headers = requestHeaders(endpoint, { eventId: event.id, body, now: at, userAgent })
+    const outcome = await poster.post({ endpointId: endpoint.id, url: endpoint.url, headers, body, signal })
+    return { outcome, at, durationMs: Math.round(clock.monotonic() - began), endedAt: clock.now() }
+  }
+
+  /** When its turn has come. `later`: it is not to be tried before that time. */
+  const attempt = async (
+    event: Event,
+    endpoint: Endpoint,
+    lane: Lane,
+    signal: AbortSignal,
+  ): Promise<Sent | { readonly later: number } | 'cut'> => {
+    const turn = await lane.enter(endpoint, signal)
+    if (turn === undefined) return signal.aborted ? 'cut' : { later: clock.now() }
+    try {
+      const loaded = await load(event, endpoint)
+      if (loaded.kind === 'later') return { later: loaded.at }
+      try {
+        const sent = await send(event, endpoint, loaded.file, signal)
+        // Whether it has arrived nobody can say then.
+        if (signal.aborted) return 'cut'
+        lane.tried(isWell(sent.outcome))
+        return sent
+      } finally {
+        loaded.release()
+      }
+    } finally {
+      turn.end()
+    }
+  }
+
   return async (
     lease: Lease,
     endpoint: Endpoint,
     claimed: ClaimedDelivery,
+    lane: Lane,
     signal: AbortSignal,
   ): Promise<Tried> => {
     const { delivery, round, event } = claimed
     if (event === undefined) return forget(lease, claimed, signal)
-    const loaded = await load(event, endpoint)
-    if (loaded.kind === 'later') {
-      return insist(() => webhooks.giveBack(lease, [delivery.id], loaded.at, clock.now()), signal)
+    const sent = await attempt(event, endpoint, lane, signal)
+    if (sent === 'cut') return sent
+    if ('later' in sent) {
+      return insist(() => webhooks.giveBack(lease, [delivery.id], sent.later, clock.now()), signal)
     }
-    let outcome: PostOutcome
-    const at = clock.now()
-    const began = clock.monotonic()
-    try {
-      const body = payloadOf(event, endpoint.format, loaded.file)
-      const headers = requestHeaders(endpoint, { eventId: event.id, body, now: at, userAgent })
-      outcome = await poster.post({ endpointId: endpoint.id, url: endpoint.url, headers, body, signal })
-    } finally {
-      loaded.release()
-    }
-    // Whether it has arrived nobody can say then.
-    if (signal.aborted) return 'cut'
-    const attempt = {
+    const { outcome, at, durationMs, endedAt } = sent
+    const row = {
       at,
-      durationMs: Math.round(clock.monotonic() - began),
+      durationMs,
       status: outcome.kind === 'answered' ? outcome.status : null,
       responseHead: outcome.kind === 'answered' ? outcome.head : null,
       error: errorOf(outcome, round, endpoint),
     }
-    const ended = clock.now()
-    return record(lease, delivery.id, attempt, (now) => afterPost(outcome, round, now, ended, random), signal)
+    return record(lease, delivery.id, row, (now) => afterPost(outcome, round, now, endedAt, random), signal)
   }
 }

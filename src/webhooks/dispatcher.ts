@@ -5,7 +5,7 @@
 import type { Actor } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
 import { dispatcherSeat, type Lease } from '../domain/lease.ts'
-import { attemptsAtATime, type Endpoint, retryAfterMaxMs } from '../domain/webhook.ts'
+import { type Endpoint, retryAfterMaxMs } from '../domain/webhook.ts'
 import { startLeaseKeeper } from '../lease/lease-keeper.ts'
 import type { BlobStore } from '../media/blobs.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -16,7 +16,8 @@ import { startLoop } from '../runtime/loop.ts'
 import type { ClaimedDelivery, Store, Work } from '../store/store.ts'
 import { createAttempt } from './attempt.ts'
 import { createLoadFile } from './event-file.ts'
-import { connectionsMax, type Poster } from './post.ts'
+import { createLane, type Lane, laneMax } from './lane.ts'
+import type { Poster } from './post.ts'
 import { attemptsMax, shareOut } from './share-out.ts'
 
 export interface DispatcherOptions {
@@ -72,11 +73,12 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   let term = new AbortController()
   let stopped = false
   let lookedAt = Number.NEGATIVE_INFINITY
-  /** By endpoint, what is claimed and not settled. */
-  const underWay = new Map<string, Set<Promise<void>>>()
+  /** By endpoint, what is claimed and not settled; an endpoint that has nothing has none. */
+  const lanes = new Map<string, Lane>()
   const cut: string[] = []
-  const countOf = (endpointId: string): number => underWay.get(endpointId)?.size ?? 0
-  const allUnderWay = (): Promise<void>[] => [...underWay.values()].flatMap((attempts) => [...attempts])
+  const laneOf = (endpointId: string): Lane =>
+    lanes.get(endpointId) ?? createLane(() => lanes.delete(endpointId))
+  const allUnderWay = (): Promise<void>[] => [...lanes.values()].flatMap((lane) => lane.all())
 
   const keeper = startLeaseKeeper({
     leases: store.leases,
@@ -108,23 +110,24 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     return taken
   }
 
-  const run = async (lease: Lease, endpoint: Endpoint, claimed: ClaimedDelivery): Promise<void> => {
+  const run = async (
+    lease: Lease,
+    endpoint: Endpoint,
+    claimed: ClaimedDelivery,
+    lane: Lane,
+  ): Promise<void> => {
     try {
-      const tried = await tryDelivery(lease, endpoint, claimed, term.signal)
+      const tried = await tryDelivery(lease, endpoint, claimed, lane, term.signal)
       if (tried === 'cut') cut.push(claimed.delivery.id)
     } catch (error) {
       log.error({ err: error }, 'webhook attempt failed')
     }
+    loop.poke()
   }
   const begin = (lease: Lease, endpoint: Endpoint, claimed: ClaimedDelivery): void => {
-    const attempts = underWay.get(endpoint.id) ?? new Set()
-    underWay.set(endpoint.id, attempts)
-    const attempt = run(lease, endpoint, claimed).finally(() => {
-      attempts.delete(attempt)
-      if (attempts.size === 0) underWay.delete(endpoint.id)
-      loop.poke()
-    })
-    attempts.add(attempt)
+    const lane = laneOf(endpoint.id)
+    lanes.set(endpoint.id, lane)
+    lane.add(run(lease, endpoint, claimed, lane))
   }
 
   /** A test is due before all else: it is to show what happens now, though the endpoint asked for a pause. */
@@ -134,19 +137,15 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     isForTests(work, now)
       ? (work.nextDue ?? Number.POSITIVE_INFINITY)
       : Math.max(work.nextDue ?? Number.POSITIVE_INFINITY, pausedUntil(work.endpoint, now))
-  const roomOf = (work: Work, now: number): number =>
-    isForTests(work, now)
-      ? Math.min(1, connectionsMax - countOf(work.endpoint.id))
-      : Math.min(connectionsMax, attemptsAtATime(work.endpoint)) - countOf(work.endpoint.id)
 
   const claim = async (lease: Lease, work: readonly Work[], now: number): Promise<void> => {
     const byId = new Map(work.map((each) => [each.endpoint.id, each]))
-    const asking = work.map((each) => ({
-      endpointId: each.endpoint.id,
-      underWay: countOf(each.endpoint.id),
-      room: Math.max(0, roomOf(each, now)),
-    }))
-    const total = [...underWay.values()].reduce((sum, { size }) => sum + size, 0)
+    const asking = work.map((each) => {
+      const { size, ...lane } = laneOf(each.endpoint.id)
+      const room = isForTests(each, now) ? Math.min(1, laneMax - size) : lane.room(each.endpoint)
+      return { endpointId: each.endpoint.id, underWay: size, room }
+    })
+    const total = [...lanes.values()].reduce((sum, { size }) => sum + size, 0)
     const wanted = shareOut(asking, attemptsMax - total).map((part) => {
       const each = byId.get(part.endpointId)
       return { ...part, testsOnly: each !== undefined && isForTests(each, now) }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { dispatcherSeat } from '../../src/domain/lease.ts'
 import { attemptDelaysMs, failingMaxMs } from '../../src/domain/webhook.ts'
 import { attemptsMax } from '../../src/webhooks/share-out.ts'
-import { connectionsMax } from '../../src/webhooks/post.ts'
+import { laneMax } from '../../src/webhooks/lane.ts'
 import { refusal, refuse, settled, until, wrap } from '../connector/world.ts'
 import { deviceId, origin } from '../store/conformance/fixtures.ts'
 import { receive, secret, serveRaw } from './samples.ts'
@@ -204,12 +204,26 @@ describe('what is claimed', () => {
     expect(most).toBe(3)
   })
 
+  it('is given back untried when the endpoint turns out to be away', async () => {
+    const { add, dispatch, happen, endpoint, all } = await openWebhooks()
+    const { url, received } = await receive(() => 500)
+    await add('whk_1', url, { concurrency: 5 })
+    await happen(30)
+    dispatch()
+    await until(
+      async () => (await endpoint()).failures >= 5 && (await all()).every(({ state }) => state === 'waiting'),
+    )
+    // Those that were under way when the fifth failed, at most.
+    expect(received.length).toBeLessThan(10)
+    expect((await all()).filter(({ attempts }) => attempts > 0).length).toBe(received.length)
+  })
+
   it('is bounded however many endpoints there are and wait, and each of them gets some', async () => {
     const { add, dispatch, happen, store } = await openWebhooks()
     const url = await serveRaw((socket) => socket.resume())
-    const endpoints = Math.ceil(attemptsMax / connectionsMax) + 4
+    const endpoints = Math.ceil(attemptsMax / laneMax) + 4
     for (let at = 0; at < endpoints; at += 1) await add(`whk_${at}`, url, { concurrency: 1_000 })
-    await happen(2 * connectionsMax)
+    await happen(2 * laneMax)
     dispatch()
     const sending = async (): Promise<number[]> =>
       Promise.all(
@@ -223,7 +237,7 @@ describe('what is claimed', () => {
     const counts = await sending()
     expect(sum(counts)).toBe(attemptsMax)
     expect(Math.min(...counts)).toBeGreaterThan(0)
-    expect(Math.max(...counts)).toBeLessThanOrEqual(connectionsMax)
+    expect(Math.max(...counts)).toBeLessThanOrEqual(laneMax)
   })
 
   it('is not held up by an endpoint that is slow', async () => {
