@@ -3,9 +3,9 @@ import { attemptsAtATime, type Endpoint, probingFromFailures } from '../domain/w
 import { createTurns, type Turn, type Turns } from '../runtime/turns.ts'
 
 /** While an endpoint is well, so many times as many are claimed as are tried at a time: the next one is at hand. */
-const aheadParts = 4
+const aheadParts = 8
 /** Claimed for one endpoint, whatever its concurrency. */
-export const laneMax = 96
+export const laneMax = 128
 
 export interface Lane {
   readonly size: number

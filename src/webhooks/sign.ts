@@ -1,12 +1,23 @@
 /** Standard Webhooks 1.0: who receives an event can tell by these headers that it comes from us, and when it was sent. */
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import type { Endpoint } from '../domain/webhook.ts'
 
 const secretPrefix = 'whsec_'
 const secondMs = 1_000
 
-const keyOf = (secret: string): Buffer =>
-  Buffer.from(secret.startsWith(secretPrefix) ? secret.slice(secretPrefix.length) : secret, 'base64')
+/** To make one costs more than to sign with it. */
+const keys = new Map<string, KeyObject>()
+const keysMax = 1_000
+
+const keyOf = (secret: string): KeyObject => {
+  const known = keys.get(secret)
+  if (known !== undefined) return known
+  const text = secret.startsWith(secretPrefix) ? secret.slice(secretPrefix.length) : secret
+  const key = createSecretKey(Buffer.from(text, 'base64'))
+  if (keys.size >= keysMax) keys.clear()
+  keys.set(secret, key)
+  return key
+}
 
 /** `now`: wall-clock ms of the attempt. For a while after a rotation there is a signature of either secret. */
 export const signedHeaders = (

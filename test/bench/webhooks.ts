@@ -20,7 +20,7 @@ import { cpuMs, median, quantile, rssMb } from './measure.ts'
 import { type Receiver, type ReceiverStats, startReceiver } from './webhook-receiver.ts'
 
 const device = 'bench'
-const concurrency = 32
+const concurrency = 10
 const perSecondMin = 1_000
 /** The growth of the API process in an outage. */
 const growthMaxMb = 30
