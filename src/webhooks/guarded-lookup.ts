@@ -6,7 +6,7 @@ import { lookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { AddressGuard } from '../media/addresses.ts'
 
-export class RefusedAddressError extends Error {
+class RefusedAddressError extends Error {
   override readonly name = 'RefusedAddressError'
   readonly code = 'refused_address'
   constructor(host: string) {

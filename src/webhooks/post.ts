@@ -26,7 +26,7 @@ export interface PostLimits {
 
 /** Less than the attempt may take, so that a connection that does not come about says so. */
 const connectPart = 2 / 3
-export const postLimits: PostLimits = { totalMs: 15_000, answerMs: 2_000 }
+const postLimits: PostLimits = { totalMs: 15_000, answerMs: 2_000 }
 /** Of one endpoint; each holds one attempt at a time. */
 export const connectionsMax = 64
 /** Connections of endpoints that nothing was sent to for so long are closed. */

@@ -22,7 +22,7 @@ const link: Pick<Endpoint, 'format' | 'media'> = { format: 'event', media: 'link
 const inline: typeof link = { format: 'event', media: 'inline' }
 const plain: typeof link = { format: 'plain', media: 'link' }
 
-const createWorld = async (folder: string | undefined = '/data/media') => {
+const createWorld = async ({ folder }: { folder?: string | undefined } = { folder: '/data/media' }) => {
   const store = await openMemory()
   const clock = new TestClock()
   const { log, lines } = keepLog()
@@ -166,5 +166,11 @@ describe('the file of an event', () => {
     const sha256 = await keep('med_1', randomBytes(10))
     const filePath = `/data/media/${blobName(sha256)}`
     expect(await load(eventOf('med_1'), plain)).toEqual(ready({ url, filePath }))
+  })
+
+  it('has no path where files are in no folder', async () => {
+    const { load, eventOf, keep } = await createWorld({})
+    await keep('med_1', randomBytes(10))
+    expect(await load(eventOf('med_1'), plain)).toEqual(ready({ url }))
   })
 })

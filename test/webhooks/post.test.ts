@@ -8,7 +8,7 @@ import { createLoopbackCertificate } from '../../src/sandbox/media-host/certific
 import { answerBytesMax, headCharsMax } from '../../src/webhooks/answer.ts'
 import type { Resolve } from '../../src/webhooks/guarded-lookup.ts'
 import { connectionsMax, createPoster, type PostOptions, type PostRequest } from '../../src/webhooks/post.ts'
-import { settled, until } from '../connector/world.ts'
+import { settled, TestClock, until } from '../connector/world.ts'
 import { ownMachine, receive, serve, serveRaw } from './samples.ts'
 
 const body = JSON.stringify({ text: 'Grüße 🎉' })
@@ -93,6 +93,27 @@ describe('an attempt', () => {
     const outcomes = await Promise.all(Array.from({ length: 3 * connectionsMax }, () => send(url)))
     expect(outcomes.every((outcome) => outcome.kind === 'answered')).toBe(true)
     expect(most).toBeLessThanOrEqual(connectionsMax)
+  })
+
+  it('lets connections go that nobody has used for a minute', async () => {
+    let open = 0
+    const url = await serveRaw((socket) => {
+      open += 1
+      socket.once('close', () => (open -= 1))
+      // Without end, so that the connection lives as long as this side wants it to.
+      socket.on('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=600\r\ncontent-length: 0\r\n\r\n'),
+      )
+    })
+    const clock = new TestClock()
+    const send = newPoster({ clock })
+    await send(url)
+    clock.pass(59_999)
+    await send(url, { endpointId: 'whk_2' })
+    expect(open).toBe(2)
+    clock.pass(1)
+    await send(url, { endpointId: 'whk_3' })
+    await until(() => open === 2)
   })
 
   it('goes where the URL leads now', async () => {

@@ -62,7 +62,7 @@ export const receive = async (
   return { url, received }
 }
 
-export const shownMessageOf = (body: MessageBody | null, more: Partial<ShownMessage> = {}): ShownMessage => ({
+const shownMessageOf = (body: MessageBody | null, more: Partial<ShownMessage> = {}): ShownMessage => ({
   id: 'msg_1',
   device: 'phone-1',
   whatsappId: 'WA1',

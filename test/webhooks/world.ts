@@ -119,8 +119,6 @@ export const openWebhooks = async () => {
 
 const silence = { chat: '1@g.us', subject: null, by: null }
 
-export type WebhookWorld = Awaited<ReturnType<typeof openWebhooks>>
-
 /** The chat that each body names, in the order of arrival. */
 export const chatsOf = (received: readonly { readonly body: string }[]): string[] =>
   received.map(({ body }) => (JSON.parse(body) as { data: { chat: string } }).data.chat.replace(/@.*/, ''))
