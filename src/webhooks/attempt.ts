@@ -29,6 +29,8 @@ export interface AttemptDeps {
   readonly clock: Clock
   readonly random: Random
   readonly origin: () => Origin
+  /** Resolves when outcomes are written together. */
+  readonly gathered: () => Promise<void>
   /** `whatsapp-api-gateway/1.0.0` */
   readonly userAgent: string
   readonly log: Log
@@ -71,11 +73,13 @@ const tell = (log: Log, { id, url }: Endpoint, before: EndpointHealth, after: En
 }
 
 export const createAttempt = (deps: AttemptDeps) => {
-  const { webhooks, loadFile, poster, clock, random, origin, userAgent, log } = deps
+  const { webhooks, loadFile, poster, clock, random, origin, gathered, userAgent, log } = deps
 
   /** Writes until it is written, or the signal comes. */
   const insist = async (write: () => Promise<void>, signal: AbortSignal): Promise<Tried> => {
-    for (let tries = 1; !signal.aborted; tries += 1) {
+    for (let tries = 1; ; tries += 1) {
+      await gathered()
+      if (signal.aborted) return 'cut'
       try {
         await write()
         return 'settled'
@@ -85,7 +89,6 @@ export const createAttempt = (deps: AttemptDeps) => {
         await sleep(backoffMs(tries, recordBackoff, random), signal)
       }
     }
-    return 'cut'
   }
 
   const record = async (

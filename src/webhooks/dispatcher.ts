@@ -16,6 +16,7 @@ import { startLoop } from '../runtime/loop.ts'
 import type { ClaimedDelivery, Store, Work } from '../store/store.ts'
 import { createAttempt } from './attempt.ts'
 import { createLoadFile } from './event-file.ts'
+import { createGather } from './gather.ts'
 import { createLane, type Lane, laneMax } from './lane.ts'
 import type { Poster } from './post.ts'
 import { attemptsMax, shareOut } from './share-out.ts'
@@ -45,8 +46,8 @@ export interface Dispatcher {
 
 /** What comes due wakes it, and whatever is written; this is for hints that were lost, and for a lease that gets free. */
 const pollMs = 500
-/** Between two looks: what comes meanwhile is claimed together. */
-const gapMs = 5
+/** Between two looks: what comes meanwhile is claimed together, in one commit with what has ended. */
+const gapMs = 10
 /** So long attempts under way may go on when it stops. */
 const stopMs = 1_500
 
@@ -58,6 +59,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
   const { owner, store, blobs, mediaFolder, publicUrl, poster, clock, random, userAgent, log } = options
   const { webhooks } = store
   const actor: Actor = { kind: 'dispatcher', id: owner }
+  const outcomes = createGather()
   const tryDelivery = createAttempt({
     webhooks,
     loadFile: createLoadFile({ media: store.media, blobs, folder: mediaFolder, publicUrl, clock, log }),
@@ -65,6 +67,10 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     clock,
     random,
     origin: () => ({ actor, requestId: newId('tick', clock.now()) }),
+    gathered() {
+      loop.poke()
+      return outcomes.wait()
+    },
     userAgent,
     log,
   })
@@ -174,6 +180,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
         work.filter((each) => dueAt(each, now) <= now),
         work.filter((each) => dueAt(each, now) > now),
       ]
+      outcomes.flush()
       await claim(lease, due, now)
       return later.reduce((ms, each) => Math.min(ms, dueAt(each, now) - now), pollMs)
     },

@@ -136,7 +136,7 @@ const live = async ({ receiver, write, pid }: Bench, seconds: number) => {
   const steps = (seconds * secondMs) / liveStepMs
   const began = performance.now()
   for (let step = 0; step < steps; step += 1) {
-    await sleep(began + step * liveStepMs - performance.now())
+    await sleep(Math.max(0, began + step * liveStepMs - performance.now()))
     await write(part)
   }
   const writtenMs = performance.now() - began
