@@ -27,6 +27,7 @@ const growthMaxMb = 30
 /** The text of an event, as long as those of messages are. */
 const text = 'x'.repeat(600)
 const secondMs = 1_000
+const startLimitMs = 60 * secondMs
 const drainLimitMs = 10 * 60 * secondMs
 const liveStepMs = 20
 
@@ -77,7 +78,11 @@ const openBench = async () => {
     Date.now(),
   )
   const gateway = new Command(['api'], { DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'warn' })
-  await eventually('the gateway', async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok)
+  await eventually(
+    'the gateway',
+    async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok,
+    startLimitMs,
+  )
   const write = await openWriter(store)
   return {
     store,
