@@ -53,6 +53,7 @@ const table = {
     'hono',
     '@hono/zod-openapi',
     '@fastify/busboy',
+    'ws',
     'zod',
     'node:*',
   ],

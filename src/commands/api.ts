@@ -1,12 +1,16 @@
-import type { Server } from 'node:http'
+import { type Server, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config.ts'
 import { startIndexer } from '../control/search-indexer.ts'
+import { createEventFeed } from '../control/event-feed.ts'
+import { createLogFollower } from '../control/log-follower.ts'
 import { createWatcher } from '../control/watch.ts'
 import { newWhatsappId } from '../control/whatsapp-id.ts'
 import { encodeText } from '../domain/content.ts'
 import { createApp } from '../http/app.ts'
 import { answerUnreadable, createHttpServer } from '../http/malformed.ts'
+import { eventsSocketPath } from '../http/routes/events.ts'
+import { acceptUpgrades, asksForSocket, type Fetch, type Upgrades } from '../http/upgrade.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { newId } from '../runtime/ids.ts'
@@ -22,19 +26,28 @@ const pairingCodeWaitMs = 20_000
 /** Open requests have this long to end when the server stops. */
 const closeMs = 3_000
 
-const listen = (
-  fetch: (request: Request) => Response | Promise<Response>,
-  host: string,
-  port: number,
-): Promise<Server> =>
+interface Listening {
+  readonly server: Server
+  readonly upgrades: Upgrades
+}
+
+const listen = (fetch: Fetch, host: string, port: number): Promise<Listening> =>
   new Promise((resolve, reject) => {
     const requestId = (): string => newId('req', systemClock.now())
-    const answer = getRequestListener(fetch, {
-      hostname: host,
-      errorHandler: (error) => answerUnreadable(error, requestId),
-    })
-    const server = createHttpServer((request, response) => void answer(request, response), requestId)
-    server.listen(port, host, () => resolve(server))
+    const answer = getRequestListener(
+      (request, { outgoing }) => fetch(request, outgoing instanceof ServerResponse ? { outgoing } : {}),
+      {
+        hostname: host,
+        errorHandler: (error) => answerUnreadable(error, requestId),
+      },
+    )
+    const server = createHttpServer(
+      (request, response) => void answer(request, response),
+      requestId,
+      asksForSocket(eventsSocketPath),
+    )
+    const upgrades = acceptUpgrades(server, fetch, requestId)
+    server.listen(port, host, () => resolve({ server, upgrades }))
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why =
         error.code === 'EADDRINUSE'
@@ -44,17 +57,17 @@ const listen = (
     })
   })
 
-const closeServer = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    const cut = setTimeout(() => {
-      if ('closeAllConnections' in server) server.closeAllConnections()
-    }, closeMs)
+const closeServer = async ({ server, upgrades }: Listening): Promise<void> => {
+  const closed = new Promise<void>((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), closeMs)
     server.close(() => {
       clearTimeout(cut)
       resolve()
     })
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
+    server.closeIdleConnections()
   })
+  await Promise.all([closed, upgrades.stop()])
+}
 
 /** Runs the HTTP API. Rejects with ListenError, StoreError or StoreVersionError. */
 export const startApi = async (config: Config, log: Log): Promise<Service & { readonly url: string }> => {
@@ -62,12 +75,18 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
   const services: Service[] = [{ stop: () => store.close() }]
   try {
     const blobs = await openBlobs(config)
-    const watcher = createWatcher({
+    const follower = createLogFollower({
       store,
-      clock: systemClock,
       onError: (error) => log.error({ err: error }, 'event watch failed'),
     })
-    services.push({ stop: () => watcher.close() })
+    const watcher = createWatcher({ follower, clock: systemClock })
+    const feed = createEventFeed({ store, follower, clock: systemClock })
+    services.push({
+      async stop() {
+        watcher.close()
+        await follower.close()
+      },
+    })
     services.push(startIndexer({ store, onError: (error) => log.warn({ err: error }, 'indexing failed') }))
     const app = createApp({
       control: {
@@ -75,6 +94,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
         clock: systemClock,
         waits: { sendWaitMs: config.sendWaitMs, removeWaitMs, pairingCodeWaitMs },
         watcher,
+        feed,
         newWhatsappId,
         encodeText,
         blobs,
@@ -85,9 +105,18 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
       log,
       version,
     })
-    const server = await listen((request) => app.fetch(request), config.host, config.port)
-    services.push({ stop: () => closeServer(server) })
-    const address = server.address()
+    const listening = await listen(
+      (request, bindings) => app.fetch(request, bindings),
+      config.host,
+      config.port,
+    )
+    services.push({
+      async stop() {
+        feed.close()
+        await closeServer(listening)
+      },
+    })
+    const address = listening.server.address()
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     const url = `http://${host}:${port}`

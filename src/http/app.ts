@@ -7,6 +7,7 @@ import { OutcomeProblem } from './problem.ts'
 import { reply } from './reply.ts'
 import { answering } from './request-log.ts'
 import { routes } from './routes.ts'
+import { eventWebhooks } from './wire/events/webhooks.ts'
 
 export interface AppDeps {
   /** What the verbs are given; who asks is filled in for each request. */
@@ -40,10 +41,11 @@ export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEn
       method,
       routerPath(doc.path),
       answer((c) =>
-        handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }),
+        handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }, log),
       ),
     )
   }
+  for (const doc of eventWebhooks) app.openAPIRegistry.registerWebhook(doc)
   const info = { title: 'WhatsApp API Gateway', version, description }
   let document: string | undefined
   app.get(

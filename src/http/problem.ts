@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { storeFailure } from '../control/store-failure.ts'
-import { GatewayError, type ErrorCode } from '../domain/errors.ts'
+import { CursorTooOldError, GatewayError, type ErrorCode } from '../domain/errors.ts'
 import { pathOf, type RequestContext } from './env.ts'
 import { reply, type ReplyHeaders } from './reply.ts'
 import type { Problem } from './wire/problem.ts'
@@ -15,6 +15,8 @@ export type ProblemCode =
   | 'pairing_code_pending'
   | 'not_ready'
   | 'malformed_request'
+  | 'upgrade_required'
+  | 'origin_refused'
   | 'headers_too_large'
   | 'request_timeout'
   | 'expectation_failed'
@@ -32,6 +34,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_body: { status: 422, title: 'Invalid body' },
   invalid_form: { status: 400, title: 'The body is no form with a file' },
   invalid_query: { status: 400, title: 'Invalid query' },
+  cursor_too_old: { status: 410, title: 'Events before are not kept' },
+  too_many_streams: { status: 503, title: 'Too many wait for events', retryAfterSeconds: 5 },
   invalid_recipient: { status: 422, title: 'Invalid recipient' },
   invalid_text: { status: 422, title: 'Invalid text' },
   invalid_message: { status: 422, title: 'Such a message cannot be sent' },
@@ -83,6 +87,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   operation_unknown: { status: 502, title: 'It is not known whether it was done' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
   malformed_request: { status: 400, title: 'Malformed request' },
+  upgrade_required: { status: 426, title: 'This is for a WebSocket' },
+  origin_refused: { status: 403, title: 'Not for other web pages' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   request_timeout: { status: 408, title: 'The request took too long' },
   expectation_failed: { status: 417, title: 'Unknown expectation' },
@@ -97,6 +103,8 @@ export class OutcomeProblem extends Error {
   readonly failed: Problem['message']
   /** The operation that it is about. */
   readonly undone: Problem['operation']
+  /** The `seq` of the oldest event that is kept. */
+  readonly oldest: number | undefined
   readonly headers: ReplyHeaders
   constructor(
     code: ProblemCode,
@@ -104,11 +112,13 @@ export class OutcomeProblem extends Error {
     {
       failed,
       undone,
+      oldest,
       headers = {},
       cause,
     }: {
       failed?: Problem['message']
       undone?: Problem['operation']
+      oldest?: number
       headers?: ReplyHeaders
       cause?: unknown
     } = {},
@@ -117,6 +127,7 @@ export class OutcomeProblem extends Error {
     this.code = code
     this.failed = failed
     this.undone = undone
+    this.oldest = oldest
     this.headers = headers
   }
 }
@@ -126,6 +137,9 @@ const internalDetail = 'something went wrong here; the log has more under the re
 /** What may leave this process of something thrown. The text of an error that nobody expected may not. */
 export const explain = (error: unknown): OutcomeProblem => {
   if (error instanceof OutcomeProblem) return error
+  if (error instanceof CursorTooOldError) {
+    return new OutcomeProblem(error.code, error.message, { oldest: error.oldest, cause: error })
+  }
   const told = error instanceof GatewayError ? error : storeFailure(error)
   return told === undefined
     ? new OutcomeProblem('internal', internalDetail, { cause: error })
@@ -145,12 +159,13 @@ export const problemBody = (
 
 /** The answer to a request that reached the app. */
 export const problemAnswer = (c: RequestContext, problem: OutcomeProblem): Response => {
-  const { code, message: detail, failed, undone, headers } = problem
+  const { code, message: detail, failed, undone, oldest, headers } = problem
   const { status, retryAfterSeconds } = problemKinds[code]
   const body: Problem = {
     ...problemBody(code, { detail, instance: pathOf(c), requestId: c.get('requestId') }),
     ...(failed === undefined ? {} : { message: failed }),
     ...(undone === undefined ? {} : { operation: undone }),
+    ...(oldest === undefined ? {} : { oldest }),
   }
   return reply(c, JSON.stringify(body), 'application/problem+json', {
     status,

@@ -2,6 +2,7 @@ import type { Route } from './route.ts'
 import { bulkRoutes } from './routes/bulks.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
+import { eventRoutes } from './routes/events.ts'
 import { exportRoutes } from './routes/export.ts'
 import { forwardRoutes } from './routes/forward.ts'
 import { groupRoutes } from './routes/groups.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...searchRoutes,
   ...uploadRoutes,
   ...exportRoutes,
+  ...eventRoutes,
   ...markRoutes,
   ...groupRoutes,
   ...numberRoutes,

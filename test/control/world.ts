@@ -9,6 +9,8 @@ import { openBlobs } from '../../src/commands/open-blobs.ts'
 import { readConfig } from '../../src/config.ts'
 import type { ControlContext, MediaIn, Waits } from '../../src/control/context.ts'
 import { memoryBlobs, newSpool } from '../media/memory-blobs.ts'
+import { createEventFeed } from '../../src/control/event-feed.ts'
+import { createLogFollower } from '../../src/control/log-follower.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
@@ -273,15 +275,18 @@ const lazyMediaIn = (): MediaIn => {
 export const createWorld = async (waits: Waits = impatient): Promise<World> => {
   const clock = new TestClock()
   const store = await openStore({ file: ':memory:', clock })
-  const watcher = createWatcher({
+  const follower = createLogFollower({
     store,
-    clock,
     onError: (error) => {
       throw error
     },
   })
+  const watcher = createWatcher({ follower, clock })
+  const feed = createEventFeed({ store, follower, clock })
   onTestFinished(async () => {
-    await watcher.close()
+    feed.close()
+    watcher.close()
+    await follower.close()
     await store.close()
   })
   const ctx: ControlContext = {
@@ -289,6 +294,7 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     clock,
     waits,
     watcher,
+    feed,
     newWhatsappId,
     encodeText,
     blobs: memoryBlobs(newSpool()),

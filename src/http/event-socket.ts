@@ -1,0 +1,88 @@
+/** The event log over a WebSocket: one event a message. What the client says is not listened to. */
+import type { WebSocket } from 'ws'
+import type { EventTail } from '../control/event-feed.ts'
+import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
+import { CursorTooOldError } from '../domain/errors.ts'
+import { heartbeatMs, stallMs } from './event-stream.ts'
+import { eventText } from './wire/events.ts'
+
+/** Reasons of a close may have 123 bytes. */
+const closings = {
+  stopping: 1001,
+  failed: 1011,
+  slow: 1013,
+  cursorTooOld: 4410,
+} as const
+
+export interface SocketTimes {
+  readonly beatMs: number
+  readonly stallMs: number
+}
+
+const standardTimes: SocketTimes = { beatMs: heartbeatMs, stallMs }
+
+const send = (socket: WebSocket, text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    socket.send(text, (error) => (error ? reject(error) : resolve()))
+  })
+
+/** Pings a client; one of which nothing is heard for two pings is gone. Returns the way to stop. */
+const keepAlive = (socket: WebSocket, { beatMs }: SocketTimes): (() => void) => {
+  let missed = 0
+  socket.on('pong', () => {
+    missed = 0
+  })
+  const timer = setInterval(() => {
+    // What is under way to a client that does not read holds up the ping too: that is for the one who sends to judge.
+    if (socket.bufferedAmount > 0) return
+    if (missed >= 2) return socket.terminate()
+    missed += 1
+    socket.ping()
+  }, beatMs)
+  return () => clearInterval(timer)
+}
+
+/**
+ * Sends what the tail gives until it ends, or the client is gone. The next event is read when the one before has left: of a
+ * client that does not read, one batch waits, and after `stallMs` it is told to resume, and let go.
+ */
+export const sendEvents = async (
+  socket: WebSocket,
+  tail: EventTail,
+  {
+    onError,
+    times = standardTimes,
+  }: { readonly onError: (error: unknown) => void; readonly times?: SocketTimes },
+): Promise<void> => {
+  const stopPings = keepAlive(socket, times)
+  socket.once('close', () => tail.close())
+  // What is wrong with a connection closes it, too.
+  socket.on('error', () => undefined)
+  let sent = tail.cursor
+  try {
+    for (
+      let events = await tail.next(times.beatMs);
+      events !== undefined;
+      events = await tail.next(times.beatMs)
+    ) {
+      for (const event of events) {
+        await withDeadline(send(socket, eventText(event)), times.stallMs, 'an event')
+        sent = event.seq
+      }
+      sent = tail.cursor
+    }
+    socket.close(closings.stopping, `resume after ${sent}`)
+  } catch (error) {
+    if (socket.readyState !== socket.OPEN) return
+    if (error instanceof DeadlineError) socket.close(closings.slow, `too slow: resume after ${sent}`)
+    else if (error instanceof CursorTooOldError) {
+      socket.close(closings.cursorTooOld, `events before ${error.oldest} are not kept any more`)
+    } else {
+      onError(error)
+      socket.close(closings.failed, `resume after ${sent}`)
+    }
+  } finally {
+    tail.close()
+    stopPings()
+  }
+}
