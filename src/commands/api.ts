@@ -1,5 +1,3 @@
-import { type Server, ServerResponse } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config.ts'
 import { startIndexer } from '../control/search-indexer.ts'
 import { createEventFeed } from '../control/event-feed.ts'
@@ -8,66 +6,18 @@ import { createWatcher } from '../control/watch.ts'
 import { newWhatsappId } from '../control/whatsapp-id.ts'
 import { encodeText } from '../domain/content.ts'
 import { createApp } from '../http/app.ts'
-import { answerUnreadable, createHttpServer } from '../http/malformed.ts'
-import { eventsSocketPath } from '../http/routes/events.ts'
-import { acceptUpgrades, asksForSocket, type Fetch, type Upgrades } from '../http/upgrade.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { newId } from '../runtime/ids.ts'
 import { createMediaIn } from './media-in.ts'
+import { listen } from './listen.ts'
 import { openBlobs } from './open-blobs.ts'
 import { openData } from './open-data.ts'
-import { ListenError, type Service, stopAll } from './service.ts'
+import { type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
 
 /** A DELETE waits so long for WhatsApp's word before it answers that the rest follows later. */
 const removeWaitMs = 10_000
 const pairingCodeWaitMs = 20_000
-/** Open requests have this long to end when the server stops. */
-const closeMs = 3_000
-
-interface Listening {
-  readonly server: Server
-  readonly upgrades: Upgrades
-}
-
-const listen = (fetch: Fetch, host: string, port: number): Promise<Listening> =>
-  new Promise((resolve, reject) => {
-    const requestId = (): string => newId('req', systemClock.now())
-    const answer = getRequestListener(
-      (request, { outgoing }) => fetch(request, outgoing instanceof ServerResponse ? { outgoing } : {}),
-      {
-        hostname: host,
-        errorHandler: (error) => answerUnreadable(error, requestId),
-      },
-    )
-    const server = createHttpServer(
-      (request, response) => void answer(request, response),
-      requestId,
-      asksForSocket(eventsSocketPath),
-    )
-    const upgrades = acceptUpgrades(server, fetch, requestId)
-    server.listen(port, host, () => resolve({ server, upgrades }))
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'EADDRINUSE'
-          ? `port ${port} on ${host} is in use: stop what uses it, or set PORT to another one`
-          : `cannot listen on ${host}:${port}: ${error.message}`
-      reject(new ListenError(why, { cause: error }))
-    })
-  })
-
-const closeServer = async ({ server, upgrades }: Listening): Promise<void> => {
-  const closed = new Promise<void>((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), closeMs)
-    server.close(() => {
-      clearTimeout(cut)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })
-  await Promise.all([closed, upgrades.stop()])
-}
 
 /** Runs the HTTP API. Rejects with ListenError, StoreError or StoreVersionError. */
 export const startApi = async (config: Config, log: Log): Promise<Service & { readonly url: string }> => {
@@ -105,21 +55,15 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
       log,
       version,
     })
-    const listening = await listen(
-      (request, bindings) => app.fetch(request, bindings),
-      config.host,
-      config.port,
-    )
+    const server = await listen((request, bindings) => app.fetch(request, bindings), config)
     services.push({
       async stop() {
         feed.close()
-        await closeServer(listening)
+        await server.stop()
       },
     })
-    const address = listening.server.address()
-    const port = typeof address === 'object' && address !== null ? address.port : config.port
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
-    const url = `http://${host}:${port}`
+    const url = `http://${host}:${server.port}`
     log.info({ url, dataDir: config.dataDir }, `🚀 WhatsApp API gateway running on ${url}`)
     return { url, stop: () => stopAll(services) }
   } catch (error) {

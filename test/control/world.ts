@@ -8,9 +8,10 @@ import { createMediaIn } from '../../src/commands/media-in.ts'
 import { openBlobs } from '../../src/commands/open-blobs.ts'
 import { readConfig } from '../../src/config.ts'
 import type { ControlContext, MediaIn, Waits } from '../../src/control/context.ts'
+import { expectPromisedEvents } from '../http/promised-events.ts'
 import { memoryBlobs, newSpool } from '../media/memory-blobs.ts'
 import { createEventFeed } from '../../src/control/event-feed.ts'
-import { createLogFollower } from '../../src/control/log-follower.ts'
+import { createLogFollower, type LogFollower } from '../../src/control/log-follower.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
@@ -245,6 +246,7 @@ export interface World {
   readonly clock: TestClock
   readonly connector: Connector
   readonly ctx: ControlContext
+  readonly follower: LogFollower
 }
 
 /** Real, in a folder that is made when a test first sends a file; URLs may lead to this machine. */
@@ -287,6 +289,7 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     feed.close()
     watcher.close()
     await follower.close()
+    await expectPromisedEvents(store)
     await store.close()
   })
   const ctx: ControlContext = {
@@ -302,5 +305,5 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     mediaIn: lazyMediaIn(),
     origin: apiOrigin,
   }
-  return { store, clock, connector: playConnector(store, clock), ctx }
+  return { store, clock, follower, connector: playConnector(store, clock), ctx }
 }

@@ -1,5 +1,6 @@
 /** The HTTP API on a gateway in memory: what the tests of this folder share. */
 import { createApp } from '../../src/http/app.ts'
+import { createEventFeed } from '../../src/control/event-feed.ts'
 import type { ControlContext, Waits } from '../../src/control/context.ts'
 import type { Log } from '../../src/runtime/log.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -64,12 +65,16 @@ export const createApi = async ({
 } = {}): Promise<Api> => {
   const world = await createWorld(waits)
   const lines: LogLine[] = []
-  const { origin: _, ...control }: ControlContext = { ...world.ctx, store: wrap(world.store) }
+  const store = wrap(world.store)
+  const feed = createEventFeed({ store, follower: world.follower, clock: world.clock })
+  const ctx: ControlContext = { ...world.ctx, store, feed }
+  const { origin: _, ...control } = ctx
   const app = createApp({ control, log: recordingLog(lines), version: '0.0.0-test' })
   const request: Api['request'] = async (method, path, init = {}) =>
     await answerOf(await app.request(path, { ...init, method }))
   return {
     ...world,
+    ctx,
     app,
     lines,
     request,
