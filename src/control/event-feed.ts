@@ -17,8 +17,17 @@ export interface EventTail {
   close(): void
 }
 
+export interface StreamTimes {
+  /** A connection on which nothing happens for so long is given a sign of life: else whatever is in between cuts it. */
+  readonly beatMs: number
+  /** A client that takes nothing for so long, while something waits for it, is cut. */
+  readonly stallMs: number
+}
+
 /** Lets any number of readers wait for events. Those who keep up share one look at the log a change. */
 export interface EventFeed {
+  /** What holds for the connections of its readers. */
+  readonly times: StreamTimes
   /** Begins behind `cursor`. An aborted signal closes the tail. Throws when too many are open. */
   open(cursor: number, filter: LogFilter, signal?: AbortSignal): EventTail
   /** Ends all tails, and every later one at once: for a process that is stopping. */
@@ -29,8 +38,10 @@ export interface EventFeedOptions {
   readonly store: { readonly events: Pick<Store['events'], 'after' | 'latest' | 'floor'> }
   readonly follower: LogFollower
   readonly clock: Clock
+  readonly times?: StreamTimes
 }
 
+const standardTimes: StreamTimes = { beatMs: 15_000, stallMs: 30_000 }
 /** Polls that wait, streams and WebSockets together: each holds a connection. */
 export const tailsMax = 1_000
 /** What a tail has in memory at a time. */
@@ -57,7 +68,12 @@ const wants =
     (types === undefined || types.includes(type)) &&
     (deviceIds === undefined || (deviceId !== null && deviceIds.includes(deviceId)))
 
-export const createEventFeed = ({ store, follower, clock }: EventFeedOptions): EventFeed => {
+export const createEventFeed = ({
+  store,
+  follower,
+  clock,
+  times = standardTimes,
+}: EventFeedOptions): EventFeed => {
   const readers = new Set<Reader>()
   let look: Look | undefined
   let unfollow: (() => void) | undefined
@@ -85,6 +101,7 @@ export const createEventFeed = ({ store, follower, clock }: EventFeedOptions): E
   }
 
   return {
+    times,
     open(begin, filter, signal) {
       if (readers.size >= tailsMax) {
         throw new GatewayError(

@@ -1,12 +1,10 @@
 /** The event log over a WebSocket: one event a message. What the client says is not listened to. */
 import type { WebSocket } from 'ws'
-import type { EventTail } from '../control/event-feed.ts'
+import type { EventTail, StreamTimes } from '../control/event-feed.ts'
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts'
 import { CursorTooOldError } from '../domain/errors.ts'
-import { heartbeatMs, stallMs } from './event-stream.ts'
 import { eventText } from './wire/events.ts'
 
-/** Reasons of a close may have 123 bytes. */
 const closings = {
   stopping: 1001,
   failed: 1011,
@@ -14,20 +12,13 @@ const closings = {
   cursorTooOld: 4410,
 } as const
 
-export interface SocketTimes {
-  readonly beatMs: number
-  readonly stallMs: number
-}
-
-const standardTimes: SocketTimes = { beatMs: heartbeatMs, stallMs }
-
 const send = (socket: WebSocket, text: string): Promise<void> =>
   new Promise((resolve, reject) => {
     socket.send(text, (error) => (error ? reject(error) : resolve()))
   })
 
 /** Pings a client; one of which nothing is heard for two pings is gone. Returns the way to stop. */
-const keepAlive = (socket: WebSocket, { beatMs }: SocketTimes): (() => void) => {
+const keepAlive = (socket: WebSocket, { beatMs }: StreamTimes): (() => void) => {
   let missed = 0
   socket.on('pong', () => {
     missed = 0
@@ -49,16 +40,14 @@ const keepAlive = (socket: WebSocket, { beatMs }: SocketTimes): (() => void) => 
 export const sendEvents = async (
   socket: WebSocket,
   tail: EventTail,
-  {
-    onError,
-    times = standardTimes,
-  }: { readonly onError: (error: unknown) => void; readonly times?: SocketTimes },
+  { times, onError }: { readonly times: StreamTimes; readonly onError: (error: unknown) => void },
 ): Promise<void> => {
   const stopPings = keepAlive(socket, times)
   socket.once('close', () => tail.close())
   // What is wrong with a connection closes it, too.
   socket.on('error', () => undefined)
-  let sent = tail.cursor
+  // Frames come in order: who reads a close has read all that was sent before it.
+  let told = tail.cursor
   try {
     for (
       let events = await tail.next(times.beatMs);
@@ -66,20 +55,20 @@ export const sendEvents = async (
       events = await tail.next(times.beatMs)
     ) {
       for (const event of events) {
+        told = event.seq
         await withDeadline(send(socket, eventText(event)), times.stallMs, 'an event')
-        sent = event.seq
       }
-      sent = tail.cursor
+      told = tail.cursor
     }
-    socket.close(closings.stopping, `resume after ${sent}`)
+    socket.close(closings.stopping, `resume after ${told}`)
   } catch (error) {
     if (socket.readyState !== socket.OPEN) return
-    if (error instanceof DeadlineError) socket.close(closings.slow, `too slow: resume after ${sent}`)
+    if (error instanceof DeadlineError) socket.close(closings.slow, `too slow: resume after ${told}`)
     else if (error instanceof CursorTooOldError) {
       socket.close(closings.cursorTooOld, `events before ${error.oldest} are not kept any more`)
     } else {
       onError(error)
-      socket.close(closings.failed, `resume after ${sent}`)
+      socket.close(closings.failed, `resume after ${told}`)
     }
   } finally {
     tail.close()

@@ -4,10 +4,6 @@ import { CursorTooOldError } from '../domain/errors.ts'
 import type { Event } from '../domain/event.ts'
 import { eventText } from './wire/events.ts'
 
-/** A connection on which nothing happens for a while is cut by whatever is in between. */
-export const heartbeatMs = 15_000
-/** A client that takes nothing for so long, while something waits for it, is cut. */
-export const stallMs = 30_000
 /** A client whose stream has ended comes back after so long. */
 const retryMs = 2_000
 
@@ -24,10 +20,11 @@ const goneOf = ({ code, message, oldest }: CursorTooOldError): string =>
  */
 export const eventStream = (
   tail: EventTail,
-  { onError, beatMs = heartbeatMs }: { readonly onError: (error: unknown) => void; readonly beatMs?: number },
+  { beatMs, onError }: { readonly beatMs: number; readonly onError: (error: unknown) => void },
 ): ReadableStream<Uint8Array> => {
   const encoder = new TextEncoder()
   let begun = false
+  let cancelled = false
 
   const next = async (): Promise<string | undefined> => {
     if (!begun) {
@@ -44,6 +41,7 @@ export const eventStream = (
       async pull(controller) {
         try {
           const text = await next()
+          if (cancelled) return
           if (text !== undefined) return controller.enqueue(encoder.encode(text))
         } catch (error) {
           if (error instanceof CursorTooOldError) controller.enqueue(encoder.encode(goneOf(error)))
@@ -52,7 +50,10 @@ export const eventStream = (
         tail.close()
         controller.close()
       },
-      cancel: () => tail.close(),
+      cancel() {
+        cancelled = true
+        tail.close()
+      },
     },
     { highWaterMark: 0 },
   )

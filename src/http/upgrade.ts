@@ -29,8 +29,9 @@ export const asksForSocket =
 /** Undefined when no address can be read from it. */
 const requestOf = (incoming: IncomingMessage, signal: AbortSignal): Request | undefined => {
   const { method = 'GET', url = '/', headers } = incoming
-  const address = `http://${headers.host ?? ''}${url}`
-  if (headers.host === undefined || !URL.canParse(address)) return undefined
+  const { host = '' } = headers
+  const address = `http://${host}${url}`
+  if (host === '' || !URL.canParse(address)) return undefined
   const pairs = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   )

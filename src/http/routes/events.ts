@@ -1,7 +1,7 @@
 import { openEvents, readEvents } from '../../control/read-events.ts'
 import type { RequestContext } from '../env.ts'
 import { sendEvents } from '../event-socket.ts'
-import { eventStream, stallMs } from '../event-stream.ts'
+import { eventStream } from '../event-stream.ts'
 import { check, queryOf } from '../input.ts'
 import { OutcomeProblem } from '../problem.ts'
 import { reply, replyJson } from '../reply.ts'
@@ -80,12 +80,13 @@ export const eventRoutes: readonly Route[] = [
         tail.close()
         return reply(c, '', 'text/event-stream')
       }
+      const { times } = ctx.feed
       // It runs while something waits to be taken, and nothing is.
       const { outgoing } = c.env ?? {}
-      outgoing?.setTimeout(stallMs, () => outgoing.destroy())
+      outgoing?.setTimeout(times.stallMs, () => outgoing.destroy())
       const requestId = c.get('requestId')
       const onError = (err: unknown): void => log.warn({ err, requestId }, 'event stream failed')
-      return reply(c, eventStream(tail, { onError }), 'text/event-stream', {
+      return reply(c, eventStream(tail, { beatMs: times.beatMs, onError }), 'text/event-stream', {
         headers: { Connection: 'close', 'X-Accel-Buffering': 'no' },
       })
     },
@@ -119,7 +120,7 @@ export const eventRoutes: readonly Route[] = [
       const tail = await openEvents(ctx, wanted, c.req.raw.signal)
       const requestId = c.get('requestId')
       const onError = (err: unknown): void => log.warn({ err, requestId }, 'event socket failed')
-      upgrade((socket) => void sendEvents(socket, tail, { onError }))
+      upgrade((socket) => void sendEvents(socket, tail, { times: ctx.feed.times, onError }))
       c.set('upgraded', true)
       return new Response(null, { headers: { 'X-Request-Id': requestId } })
     },
