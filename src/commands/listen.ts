@@ -9,6 +9,7 @@ import { ListenError, type Service } from './service.ts'
 
 /** Open requests have this long to end when the server stops. */
 const closeMs = 3_000
+const sweepMs = 20
 
 /** Has the app answer at an address; with port 0 the system chooses one. Rejects with ListenError. */
 export const listen = (
@@ -31,11 +32,13 @@ export const listen = (
     const close = (): Promise<void> =>
       new Promise((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), closeMs)
+        // A connection whose request is answered meanwhile would be kept for the next one.
+        const sweep = setInterval(() => server.closeIdleConnections(), sweepMs)
         server.close(() => {
           clearTimeout(cut)
+          clearInterval(sweep)
           resolve()
         })
-        server.closeIdleConnections()
       })
 
     server.listen(port, host, () => {

@@ -214,6 +214,16 @@ describe('a request for a socket', () => {
     expect(api.lines.at(-1)?.fields).toMatchObject({ requestId: 'mine', path, status: 101 })
   })
 
+  test("of Node's own WebSocket is granted", async () => {
+    const { api, socketUrl } = await serve()
+    const socket = new globalThis.WebSocket(`${socketUrl}${path}`)
+    onTestFinished(() => socket.close())
+    const heard = once(socket, 'message')
+    await happen(api.store, 'a', 1)
+    const [{ data }] = await heard
+    expect(JSON.parse(String(data))).toMatchObject({ seq: 1, deviceId: 'a' })
+  })
+
   test('at another address has the ordinary answer', async () => {
     const { port } = await serve()
     const { head, body } = await pour(
