@@ -1,5 +1,5 @@
 import BetterSqlite from 'better-sqlite3'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createEventFeed, type EventFeed, type EventTail, tailsMax } from '../../src/control/event-feed.ts'
 import { createLogFollower } from '../../src/control/log-follower.ts'
@@ -24,7 +24,7 @@ beforeEach(async () => {
   reads = 0
   latests = 0
   const counting = {
-    onChange: store.onChange,
+    onChange: (listener: () => void) => store.onChange(listener),
     events: {
       ...store.events,
       after: (...given: Parameters<Store['events']['after']>) => {
