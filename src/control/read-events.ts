@@ -9,7 +9,7 @@ export const eventsLimitMax = 1_000
 export const eventsLimitDefault = 100
 export const eventsWaitMaxSeconds = 60
 /** Patterns and devices that a filter may name. */
-export const filterItemsMax = 100
+const filterItemsMax = 100
 
 /** Of a type that there is none of, so much is quoted. */
 const quotedCharsMax = 64
