@@ -1,6 +1,8 @@
 import { and, asc, eq, getTableColumns, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
+import { withAddresses } from '../../domain/sighting.ts'
 import type { EventStore } from '../store.ts'
+import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { events, meta } from './schema.ts'
@@ -25,7 +27,7 @@ export const eventsFloorKey = 'events_floor'
 export const createEvents = (
   db: Db,
   engine: Engine,
-  { fence, tracer }: { fence: Fence; tracer: Tracer },
+  { fence, tracer, addresses }: { fence: Fence; tracer: Tracer; addresses: AddressQueries },
 ): EventStore => {
   const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
   // A text with a space around each wanted type: a table of them would cost more than the rest of the query.
@@ -93,7 +95,10 @@ export const createEvents = (
     note: (lease, deviceId, sightings, now) =>
       engine.write(() => {
         fence(lease)
-        for (const sighting of sightings) tracer.event({ ...sighting, deviceId }, now)
+        for (const sighting of sightings) {
+          const whole = withAddresses(sighting, (party) => addresses.complete(deviceId, party))
+          tracer.event({ ...whole, deviceId }, now)
+        }
       }),
   }
 }
