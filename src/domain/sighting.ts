@@ -18,7 +18,8 @@ export const shownChat = (party: Party): ShownChat => ({ chat: partyJid(party), 
 
 /** The same with both addresses of each person and chat that it names, as far as `complete` knows them. */
 export const withAddresses = (sighting: Sighting, complete: (party: Party) => Party): Sighting => {
-  const person = ({ jid, lid }: EventParty): EventParty => eventParty(complete(partyOf(jid, lid ?? undefined)))
+  const person = ({ jid, lid }: EventParty): EventParty =>
+    eventParty(complete(partyOf(jid, lid ?? undefined)))
   const personOrNull = (party: EventParty | null): EventParty | null => party && person(party)
   const chat = ({ chat: jid, chatLid }: ShownChat): ShownChat =>
     shownChat(complete(partyOf(jid, chatLid ?? undefined)))
