@@ -46,7 +46,7 @@ export const chatSightings = (updates: readonly ChatUpdate[]): readonly Sighting
     const address = id ?? undefined
     const news: ChatNews = {
       ...archivedOf(update),
-      ...(pinned === undefined ? {} : { pinned: Number(pinned ?? 0) > 0 }),
+      ...(pinned === undefined ? {} : { pinned: (pinned ?? 0) > 0 }),
       ...muteOf(muteEndTime),
       ...readOf(unreadCount),
     }
@@ -61,15 +61,17 @@ export const goneSightings = (
   chats: readonly string[],
 ): readonly Sighting[] => chats.filter(isChat).map((chat) => ({ type, data: shownChat(partyOf(chat)) }))
 
-export const labelSighting = ({ id, name, color, deleted }: BaileysEventMap['labels.edit']): Sighting => ({
+/** WhatsApp leaves out what is empty, whatever Baileys' types say. */
+interface SeenLabel {
+  readonly id: string
+  readonly name?: string | null
+  readonly color?: number | null
+  readonly deleted?: boolean | null
+}
+
+export const labelSighting = ({ id, name, color, deleted }: SeenLabel): Sighting => ({
   type: 'label.updated',
-  // WhatsApp leaves out what is empty.
-  data: {
-    labelId: id,
-    name: (name as string | null | undefined) ?? '',
-    color: (color as number | null | undefined) ?? 0,
-    deleted: (deleted as boolean | null | undefined) ?? false,
-  },
+  data: { labelId: id, name: name ?? '', color: color ?? 0, deleted: deleted ?? false },
 })
 
 export const assignmentSightings = ({
