@@ -42,7 +42,9 @@ const archivedOf = ({ archived, readOnly }: ChatUpdate): ChatNews =>
 
 export const chatSightings = (updates: readonly ChatUpdate[]): readonly Sighting[] =>
   updates.flatMap((update): readonly Sighting[] => {
-    const { id, pinned, muteEndTime, unreadCount } = update
+    const { id, pinned, muteEndTime, unreadCount, conditional } = update
+    // How things are, of the first reading of the account's state.
+    if (conditional !== undefined) return []
     const address = id ?? undefined
     const news: ChatNews = {
       ...archivedOf(update),
@@ -99,7 +101,7 @@ const historyKinds = new Map<History['syncType'], HistoryKind>([
   [proto.HistorySync.HistorySyncType.ON_DEMAND, 'on_demand'],
 ])
 
-/** One for each part of the history, whatever is in it; parts that come together are one for Baileys' buffer. */
+/** One for each part of the history, whatever is in it. */
 export const historySighting = ({ syncType, chats, contacts, messages, progress }: History): Sighting => ({
   type: 'history.synced',
   data: {

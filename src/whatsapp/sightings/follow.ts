@@ -3,6 +3,7 @@ import type { Sighting } from '../../domain/event.ts'
 import { partyOf } from '../../domain/jid.ts'
 import { eventParty } from '../../domain/sighting.ts'
 import { type Me, senderAddresses } from '../inbound.ts'
+import { seeBeforeBuffer } from '../listeners.ts'
 import {
   assignmentSightings,
   chatSightings,
@@ -26,7 +27,7 @@ interface Stanzas {
 
 export interface FollowOptions {
   readonly ws: Stanzas
-  readonly ev: Pick<BaileysEventEmitter, 'on'>
+  readonly ev: Pick<BaileysEventEmitter, 'emit'>
   readonly keys: SignalKeyStore
   readonly me: () => Me
   /** Has the account's state been read since the link? Until then, what comes of it is how things are, and no change. */
@@ -43,8 +44,8 @@ export interface FollowOptions {
 const clearAction = 'clearChat'
 
 /**
- * Tells what is seen on an account beside messages. What people do is read from their stanzas, what the owner does on the
- * phone from Baileys' events, which come when its buffer is flushed, and are lost with the socket before.
+ * Tells what is seen on an account beside messages. What people do is read from their stanzas; what the owner does on the
+ * phone, and the history, from Baileys' events, which alone can read them.
  */
 export const followSightings = (options: FollowOptions) => {
   const { ws, ev, keys, me, hasState, tell, onLeftOut, onError } = options
@@ -98,30 +99,14 @@ export const followSightings = (options: FollowOptions) => {
     if (changes.length === 0) queueMicrotask(flush)
     changes.push(...sightings)
   }
-  ev.on(
-    'contacts.upsert',
-    safely((contacts) => note(contactSightings(contacts, me()))),
-  )
-  ev.on(
-    'chats.update',
-    safely((updates) => note(chatSightings(updates))),
-  )
-  ev.on(
-    'chats.delete',
-    safely((ids) => note(goneSightings('chat.deleted', ids))),
-  )
-  ev.on(
-    'labels.edit',
-    safely((label) => note([labelSighting(label)])),
-  )
-  ev.on(
-    'labels.association',
-    safely((change) => note(assignmentSightings(change))),
-  )
-  ev.on(
-    'messaging-history.set',
-    safely((history) => tell([historySighting(history)])),
-  )
+  seeBeforeBuffer(ev, {
+    'contacts.upsert': safely((contacts) => note(contactSightings(contacts, me()))),
+    'chats.update': safely((updates) => note(chatSightings(updates))),
+    'chats.delete': safely((ids) => note(goneSightings('chat.deleted', ids))),
+    'labels.edit': safely((label) => note([labelSighting(label)])),
+    'labels.association': safely((change) => note(assignmentSightings(change))),
+    'messaging-history.set': safely((history) => tell([historySighting(history)])),
+  })
 
   return {
     /** An action of the account's state that Baileys did not know. */
