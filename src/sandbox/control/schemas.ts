@@ -52,15 +52,17 @@ export const newGroup = z.strictObject({
 })
 
 /** What has changed of a group. `by` did it, the owner unless it says otherwise. */
-export const groupSettings = z.strictObject({
-  subject: z.string().trim().min(1).max(nameMaxChars).optional(),
-  description: z.string().trim().min(1).max(descriptionMaxChars).nullable().optional(),
-  announce: z.boolean().optional(),
-  locked: z.boolean().optional(),
-  expiresInSeconds: z.number().int().min(0).max(ephemeralMaxSeconds).optional(),
-  picture,
-  by: id.optional(),
-})
+export const groupSettings = z
+  .strictObject({
+    subject: z.string().trim().min(1).max(nameMaxChars).optional(),
+    description: z.string().trim().min(1).max(descriptionMaxChars).nullable().optional(),
+    announce: z.boolean().optional(),
+    locked: z.boolean().optional(),
+    expiresInSeconds: z.number().int().min(0).max(ephemeralMaxSeconds).optional(),
+    picture,
+    by: id.optional(),
+  })
+  .refine(({ by: _by, ...settings }) => Object.keys(settings).length > 0, 'say what changes of the group')
 
 export type GroupSettings = z.infer<typeof groupSettings>
 
@@ -89,7 +91,9 @@ export const typing = z.strictObject({
 })
 
 /** What a person shows of themselves; contacts hear of it. */
-export const profile = z.strictObject({ about: z.string().min(1).max(aboutMaxChars).optional(), picture })
+export const profile = z
+  .strictObject({ about: z.string().min(1).max(aboutMaxChars).optional(), picture })
+  .refine((shown) => Object.keys(shown).length > 0, 'say the new about, or what became of the picture')
 
 /** Whether a person is there, to those who watch them; here all companions of `to` do. */
 export const presence = z.strictObject({
