@@ -20,7 +20,7 @@ export const createPresenceFilter = (now: () => number) => {
   const people = new Map<string, Told>()
   return {
     /** True for everything but a repeat. */
-    isNews(sighting: Sighting): boolean {
+    isNews: (sighting: Sighting): boolean => {
       if (sighting.type !== 'presence.updated') return true
       const { chat, from, state } = sighting.data
       const person = `${chat} ${from.jid}`

@@ -24,9 +24,9 @@ export interface SightingsOptions {
 
 export interface Sightings {
   /** Never throws, and waits for nothing. */
-  note(seen: readonly Sighting[]): void
+  readonly note: (seen: readonly Sighting[]) => void
   /** Resolves when what waits is written, or cannot be. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /**

@@ -10,10 +10,10 @@ const historyMessagesMax = 100
 const secondMs = 1000
 
 const syncTypes = {
-  initial: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
-  recent: proto.HistorySync.HistorySyncType.RECENT,
-  full: proto.HistorySync.HistorySyncType.FULL,
-  push_names: proto.HistorySync.HistorySyncType.PUSH_NAME,
+  initial: 'INITIAL_BOOTSTRAP',
+  recent: 'RECENT',
+  full: 'FULL',
+  push_names: 'PUSH_NAME',
 } as const
 
 const keyShare = (context: Context, account: Account): proto.IMessage => ({
@@ -47,14 +47,13 @@ export const historyMessage = (
   log: ChatLog,
   { kind, progress }: HistoryPart,
 ): proto.IMessage => {
-  const syncType = syncTypes[kind]
   const recent = log.messages
     .filter(({ type, changes }) => type === 'text' && changes?.deletedBy === undefined)
     .slice(-historyMessagesMax)
   const chats = Map.groupBy(recent, ({ chat }) => chat)
   const known = [...chats.keys()].flatMap((number) => context.directory.accounts.get(number) ?? [])
   const sync = proto.HistorySync.encode({
-    syncType,
+    syncType: proto.HistorySync.HistorySyncType[syncTypes[kind]],
     chunkOrder: 1,
     progress,
     conversations: known.map((contact) => ({
@@ -78,8 +77,7 @@ export const historyMessage = (
     protocolMessage: {
       type: proto.Message.ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
       historySyncNotification: {
-        // The numbers of both lists are the same.
-        syncType: syncType as number,
+        syncType: proto.Message.HistorySyncType[syncTypes[kind]],
         initialHistBootstrapInlinePayload: deflateSync(sync),
         chunkOrder: 1,
         progress,

@@ -36,13 +36,14 @@ const secondMs = 1_000
 const noEnd = -1
 
 /** Collections, names and versions as Baileys writes them (chat-utils.ts `chatModificationToAppPatch`). */
-export const entryOf = ({ clock, nowSeconds }: Context, act: OwnerAct): Entry => {
+export const entryOf = (context: Context, act: OwnerAct): Entry => {
+  const { clock } = context
   const entry = (
     [collection, apiVersion]: readonly [string, number],
     index: readonly string[],
     value: proto.ISyncActionValue,
   ): Entry => ({ collection, apiVersion, index, value: { timestamp: clock.now(), ...value } })
-  const messageRange = { lastMessageTimestamp: nowSeconds() }
+  const messageRange = { lastMessageTimestamp: context.nowSeconds() }
   switch (act.kind) {
     case 'archive':
       return entry(['regular_low', 3], ['archive', chatJid(act.chat, 'lid')], {

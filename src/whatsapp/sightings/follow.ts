@@ -110,7 +110,7 @@ export const followSightings = (options: FollowOptions) => {
 
   return {
     /** An action of the account's state that Baileys did not know. */
-    onUnknownAction([action, chat]: readonly string[]): void {
+    onUnknownAction: ([action, chat]: readonly string[]): void => {
       if (action === clearAction && chat !== undefined) note(goneSightings('chat.cleared', [chat]))
     },
   }

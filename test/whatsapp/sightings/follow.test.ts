@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { BaileysEventMap, BinaryNode, SignalKeyStore } from '@whiskeysockets/baileys'
+import { type BaileysEventMap, type BinaryNode, proto, type SignalKeyStore } from '@whiskeysockets/baileys'
 import { describe, expect, it } from 'vitest'
 import type { Sighting } from '../../../src/domain/event.ts'
 import { quietLogger } from '../../../src/whatsapp/quiet-logger.ts'
@@ -8,6 +8,7 @@ import { keepLog } from '../../connector/world.ts'
 
 const me = { pn: '491700000000@s.whatsapp.net', lid: '9000000@lid' }
 const annPn = '491511111111@s.whatsapp.net'
+const { INITIAL_BOOTSTRAP, RECENT } = proto.HistorySync.HistorySyncType
 const annLid = '11111111@lid'
 
 const memoryKeys = (rows: Map<string, unknown> = new Map()) => {
@@ -38,7 +39,7 @@ const follow = (keys = memoryKeys(), more: { tell?: () => void } = {}) => {
   const state = { read: true }
   const { onUnknownAction } = followSightings({
     ws,
-    ev: ev as never,
+    ev,
     keys: keys as unknown as SignalKeyStore,
     me: () => me,
     hasState: () => state.read,
@@ -217,9 +218,9 @@ describe('the state of the account', () => {
     emit('chats.update', [{ id: annPn, archived: true }])
     emit('labels.edit', { id: '1', name: 'Paid', color: 1, deleted: false })
     onUnknownAction(['clearChat', annPn])
-    const history = { chats: [], contacts: contacts(500), messages: [], syncType: 0 as const }
+    const history = { chats: [], contacts: contacts(500), messages: [], syncType: INITIAL_BOOTSTRAP }
     emit('messaging-history.set', history)
-    emit('messaging-history.set', { ...history, syncType: 3 })
+    emit('messaging-history.set', { ...history, syncType: RECENT })
     await turn()
     expect(told.flat().map(({ type, data }) => [type, 'kind' in data && data.kind])).toEqual([
       ['history.synced', 'initial'],
