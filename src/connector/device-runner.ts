@@ -22,6 +22,7 @@ import { createDeviceSocket, messageOf } from './device-socket.ts'
 import { type Inbox, startInbox } from './inbox.ts'
 import { narrate } from './narrate.ts'
 import { createOwed } from './owed.ts'
+import { createSightings } from './sightings.ts'
 import { createSocketListener } from './socket-listener.ts'
 import { type MediaDeps, startTraffic, type Traffic } from './traffic.ts'
 
@@ -113,6 +114,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
         if (own === sockets.attempt) ownAddress = pn
       },
       onJournaled: () => inbox?.poke(),
+      onSightings: (seen) => sightings.note(seen),
       onStoreFailed: (error) => {
         if (own !== sockets.attempt) return
         if (error instanceof StaleLeaseError) leaseLost()
@@ -271,6 +273,8 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
     }
   }
 
+  const sightings = createSightings({ events: store.events, deviceId, lease, clock, underLease, log })
+
   const dropSocket = (): void => {
     sockets.drop()
     stopTraffic()
@@ -386,7 +390,7 @@ export const startDeviceRunner = (device: Device, lease: Lease, deps: RunnerDeps
       stopTraffic()
       if (!lost) dispatch({ kind: 'shutdown' })
       await draining
-      await Promise.all([stopping, inbox?.stop()])
+      await Promise.all([stopping, inbox?.stop(), sightings.stop()])
     },
     get over() {
       return !busy && (lost || (connection.phase.kind === 'settled' && owed.none))

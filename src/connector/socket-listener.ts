@@ -20,6 +20,7 @@ export interface SocketListenerOptions {
   /** The socket is logged in as this address, a phone-number JID. */
   readonly onAddress: (pn: string) => void
   readonly onJournaled: () => void
+  readonly onSightings: SocketListener['onSightings']
   /** A write of the socket itself failed; it is cut. */
   readonly onStoreFailed: (error: unknown) => void
   readonly onLeaseLost: () => void
@@ -73,6 +74,7 @@ export const createSocketListener = (options: SocketListenerOptions): SocketList
         log.error({ device: deviceId, err: error }, 'a mark on a message was not stored'),
       )
     },
+    onSightings: options.onSightings,
     onMemberReceipts: async (receipts, others) => {
       const input = { deviceId, ...receipts, others }
       await underLease(store.receipts.recordOfMembers(lease, input, origin(), clock.now()))

@@ -88,6 +88,7 @@ export type Sighting =
         readonly locked?: boolean
         /** Disappearing messages, in seconds; 0 is off. */
         readonly expiresInSeconds?: number
+        readonly picture?: 'changed' | 'removed'
       }
     }
   | {
@@ -111,7 +112,8 @@ export type Sighting =
         readonly chatLid: string | null
         readonly archived?: boolean
         readonly pinned?: boolean
-        /** ISO 8601; null when it is not muted any more. */
+        readonly muted?: boolean
+        /** Comes with `muted`. ISO 8601; null when it is muted for good, or not muted any more. */
         readonly mutedUntil?: string | null
         readonly read?: boolean
       }
@@ -136,9 +138,11 @@ export type Sighting =
         readonly callId: string
         readonly chat: string
         readonly chatLid: string | null
+        /** Who calls. */
         readonly from: EventParty
-        readonly video: boolean
-        readonly group: boolean
+        /** Null when only the end of the call was seen; so is `group`. */
+        readonly video: boolean | null
+        readonly group: boolean | null
       }
     }
   | {

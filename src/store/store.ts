@@ -342,7 +342,7 @@ export interface EventStore {
   latest(): Promise<number>
   /** The newest `seq` that is not kept any more, 0 when all are: who stands before it has missed something. */
   floor(): Promise<number>
-  /** Notes what a connector has seen on an account. */
+  /** Notes what a connector has seen on an account; the other address of whom it names is filled in where it is known. */
   note(lease: Lease, deviceId: string, sightings: readonly Sighting[], now: number): Promise<void>
 }
 

@@ -13,13 +13,13 @@ import {
   WA_CERT_DETAILS,
   type WASocket,
 } from '@whiskeysockets/baileys'
-import type { Account } from '../domain/device.ts'
 import { assert } from '../domain/errors.ts'
 import { normalizeJid } from '../domain/jid.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Store } from '../store/store.ts'
+import { accountOf, restrictionEnd } from './account.ts'
 import { readVote } from './acts.ts'
 import { type AuthState, isPairedCreds, loadAuthState, parseCreds } from './auth-state.ts'
 import { boundMessages } from './bounded-messages.ts'
@@ -49,6 +49,7 @@ import { createMediaHttp } from './media/http.ts'
 import { createTransfers } from './media/transfers.ts'
 import { mediaTls } from './media-tls.ts'
 import { sendMessage } from './send.ts'
+import { followSightings } from './sightings/follow.ts'
 import { duplicateText } from './signal/errors.ts'
 import { createSignalRepository } from './signal/repository.ts'
 import { isSigned } from './signatures.ts'
@@ -85,18 +86,6 @@ const deafAfterMs = 120_000
 const deafCheckMs = 5_000
 const retryCountersMax = 5_000
 
-const accountOf = (me: { id: string; lid?: string; name?: string } | undefined): Account => ({
-  pn: normalizeJid(me?.id) ?? '',
-  lid: normalizeJid(me?.lid) ?? null,
-  pushName: me?.name === undefined || me.name === '~' ? null : me.name,
-})
-
-/** How long WhatsApp Web takes a restriction without an end to last (Baileys, messages-recv.ts). */
-const restrictionDefaultMs = 60_000
-
-const endOf = (lock: { isActive?: boolean; timeEnforcementEnds?: Date }, now: number): number | null =>
-  lock.isActive === true ? (lock.timeEnforcementEnds?.getTime() ?? now + restrictionDefaultMs) : null
-
 /** False when Baileys was loaded before its inflate could be bounded: a frame of the server could end the process. */
 export const isInflateBounded = (): Promise<boolean> => isBounded(decodeBinaryNode)
 
@@ -113,6 +102,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     deviceId: string,
     auth: AuthState,
     caches: { readonly devices: ReturnType<typeof createDeviceListCache>; readonly groups: Groups },
+    onUnknownAction: (index: readonly string[]) => void,
   ): Partial<SocketConfig> & Pick<SocketConfig, 'auth'> => {
     let counters = retryCounters.get(deviceId)
     if (counters === undefined) {
@@ -122,7 +112,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     return {
       ...tls,
       auth: { creds: auth.creds, keys: caches.groups.keys },
-      logger: quietLogger(log.child({ device: deviceId })),
+      logger: quietLogger(log.child({ device: deviceId }), onUnknownAction),
       browser: Browsers.macOS('Chrome'),
       ...(options.url === undefined ? {} : { waWebSocketUrl: options.url }),
       ...(options.version === undefined ? {} : { version: [...options.version] }),
@@ -152,6 +142,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     const { promise: gone, resolve: setGone } = Promise.withResolvers<string>()
     let dropped = false
     let sock: WASocket | undefined
+    let seen: ReturnType<typeof followSightings> | undefined
     const gate = createFrameGate((error) => fail(error))
 
     const auth = await loadAuthState({
@@ -238,7 +229,7 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
       listener.onUndecryptable(key, undecryptable(record, deviceId, newId('msg', clock.now()), unread))
 
     sock = makeWASocket({
-      ...configOf(deviceId, auth, { devices, groups }),
+      ...configOf(deviceId, auth, { devices, groups }, (index) => seen?.onUnknownAction(index)),
       // Typed for https alone; the WebSocket library takes the one that its URL needs.
       agent: transport.agent as HttpsAgent,
       makeSignalRepository: createSignalRepository({
@@ -335,12 +326,27 @@ export const createWhatsApp = async ({ store, clock, log, options }: Deps): Prom
     followMarks(ev, (marked) => {
       if (!dropped) listener.onMarked(marked)
     })
+    seen = followSightings({
+      ws,
+      ev,
+      keys: auth.keys,
+      me,
+      hasState: () => (creds.accountSyncCounter ?? 0) > 0,
+      tell: (sightings) => {
+        if (!dropped) listener.onSightings(sightings)
+      },
+      onLeftOut: (changes) =>
+        log.info({ device: deviceId, changes }, 'state read anew, its changes are not told one by one'),
+      onError: (error) => {
+        if (!dropped) log.error({ device: deviceId, err: error }, 'something seen could not be told')
+      },
+    })
     ev.on('connection.update', (update) => {
       if (dropped) return
       if (update.qr !== undefined) qrs.fromBaileys(update.qr)
       if (update.isNewLogin === true) listener.onPaired(accountOf(creds.me))
       if (update.reachoutTimeLock !== undefined)
-        listener.onRestricted(endOf(update.reachoutTimeLock, clock.now()))
+        listener.onRestricted(restrictionEnd(update.reachoutTimeLock, clock.now()))
       if (update.connection === 'open') listener.onOpened(accountOf(creds.me))
       if (update.connection === 'close') closed(readClose(update.lastDisconnect?.error))
     })

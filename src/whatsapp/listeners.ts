@@ -1,4 +1,4 @@
-import type { BinaryNode, WASocket } from '@whiskeysockets/baileys'
+import type { BaileysEventEmitter, BaileysEventMap, BinaryNode, WASocket } from '@whiskeysockets/baileys'
 
 /**
  * Makes every listener that Baileys has put on the socket safe: a throw or a rejection (one bad byte from the server
@@ -76,4 +76,19 @@ export const holdBack = (
     }
     hold().catch(onError)
   })
+}
+
+export type EventHandlers = { readonly [E in keyof BaileysEventMap]?: (data: BaileysEventMap[E]) => void }
+
+/**
+ * Gives events to `handlers` before Baileys' buffer has them. It merges those that it holds and loses them with the socket;
+ * and of a chat that the first reading of the account's state names and the history does not, it never gives out any
+ * (event-buffer.ts `chats.update`: the condition of the first update stays). Handlers must not throw.
+ */
+export const seeBeforeBuffer = (ev: Pick<BaileysEventEmitter, 'emit'>, handlers: EventHandlers): void => {
+  const { emit } = ev
+  ev.emit = (event, data) => {
+    handlers[event]?.(data)
+    return emit.call(ev, event, data)
+  }
 }

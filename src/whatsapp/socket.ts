@@ -3,6 +3,7 @@ import type { MessageBody } from '../domain/body.ts'
 import type { Account } from '../domain/device.ts'
 import type { FileInfo, RemoteFile, RemoteKind } from '../domain/media.ts'
 import type { SocketClose } from '../domain/disconnect.ts'
+import type { Sighting } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { MessageMark, ReceiptStatus } from '../domain/message.ts'
@@ -57,6 +58,8 @@ export interface SocketListener {
   readonly onReceipt: (receipt: Receipt) => Promise<void>
   /** The owner did something to a message on another device, for the own devices alone. */
   readonly onMarked: (marked: MarkedElsewhere) => void
+  /** Something was seen on the account beside messages; each is told once on one socket. */
+  readonly onSightings: (sightings: readonly Sighting[]) => void
   /** `others` is how many members the group has beside us, as far as that is known. */
   readonly onMemberReceipts: (receipts: MemberReceipts, others: number | null) => Promise<void>
   /** A message arrived and was neither decrypted nor refused in time. */

@@ -12,6 +12,7 @@ import {
   stop,
 } from '../../src/domain/device.ts'
 import { GatewayError } from '../../src/domain/errors.ts'
+import { iso } from '../../src/domain/iso.ts'
 import {
   account,
   apiOrigin,
@@ -336,6 +337,37 @@ describe('what the connector observes', () => {
 
   it('of an older generation does not end a removal of a device that runs again', () => {
     expect(observe(row, 2, { removedAt: later }, connectorOrigin, later).device.removedAt).toBeNull()
+  })
+
+  it.each([
+    { from: null, to: later, said: iso(later) },
+    { from: t0, to: later, said: iso(later) },
+    { from: later, to: null, said: null },
+  ])('of a restriction from $from to $to is an event of its own', ({ from, to, said }) => {
+    const before = connectedRow({ restrictedUntil: from })
+    expect(observe(before, 1, { restrictedUntil: to }, connectorOrigin, later).events).toEqual([
+      { type: 'device.restricted', deviceId, data: { until: said } },
+    ])
+  })
+
+  it.each([null, later])('of a restriction that is known already (%s) is none', (until) => {
+    const before = connectedRow({ restrictedUntil: until })
+    const { events } = observe(before, 1, { restrictedUntil: until, qr: null }, connectorOrigin, later)
+    expect(events).toEqual([])
+  })
+
+  it('of a restriction counts in an older generation too, and comes after the change of the status', () => {
+    const before = connectedRow({ generation: 3 })
+    const types = (generation: number): string[] =>
+      observe(
+        before,
+        generation,
+        { status: 'reconnecting', reason: 'connection_lost', restrictedUntil: later },
+        connectorOrigin,
+        later,
+      ).events.map(({ type }) => type)
+    expect(types(2)).toEqual(['device.restricted'])
+    expect(types(3)).toEqual(['device.status_changed', 'device.restricted'])
   })
 
   it('does not move the time of the status when only a QR is new', () => {

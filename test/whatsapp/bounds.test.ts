@@ -79,6 +79,7 @@ const closeOf = async (url: string): Promise<string> => {
       onMemberReceipts: () => Promise.resolve(),
       onReceipt: done,
       onMarked: ignore,
+      onSightings: ignore,
       onDeaf: ignore,
       onStoreFailed: ignore,
       onLeaseLost: ignore,

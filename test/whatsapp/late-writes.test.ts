@@ -22,10 +22,14 @@ const newKeys = () => {
       }
     },
   }
-  const keys = addTransactionCapability(store, quietLogger(silent), {
-    maxCommitRetries: 1,
-    delayBetweenTriesMs: 1,
-  })
+  const keys = addTransactionCapability(
+    store,
+    quietLogger(silent, () => undefined),
+    {
+      maxCommitRetries: 1,
+      delayBetweenTriesMs: 1,
+    },
+  )
   acceptLateWrites(keys)
   return { keys, writes }
 }

@@ -120,6 +120,7 @@ export const link = async (
     },
     onRestricted: ignore,
     onMarked: ignore,
+    onSightings: ignore,
     onDeaf: () => events.push('deaf'),
     onStoreFailed: () => events.push('store failed'),
     onLeaseLost: () => events.push('lease lost'),

@@ -16,6 +16,8 @@ import { causeFault } from './fault-command.ts'
 import { serveGroups } from './groups.ts'
 import { messageView } from './message-view.ts'
 import { servePage } from './page.ts'
+import { serveOwner } from './owner.ts'
+import { servePeople } from './people.ts'
 import { problem } from './problem.ts'
 import {
   enterCode,
@@ -167,7 +169,10 @@ export const createControl = ({ context, phones, pairings, sockets, config }: Co
     return request.json({ unlinked: companions.length })
   })
 
-  serveGroups(app, { context, phones, withBody })
+  const tools = { context, phones, livePhoneOf, withBody }
+  serveGroups(app, tools)
+  serveOwner(app, tools)
+  servePeople(app, tools)
 
   const messages = async (request: Request): Promise<Response> => {
     const phone = phoneOf(request)

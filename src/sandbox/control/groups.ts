@@ -1,17 +1,13 @@
-import type { Context as Request, Hono } from 'hono'
-import type { z } from 'zod'
+import type { Hono } from 'hono'
 import type { Context } from '../context.ts'
 import { SandboxError } from '../errors.ts'
-import type { Phones } from '../phones.ts'
+import type { GroupSetting } from '../protocol/group.ts'
 import { announceGroup } from '../session/group-router.ts'
+import { announceGroupPicture } from '../session/profile-router.ts'
 import { type Account, jidOf } from '../state/account.ts'
 import type { Group } from '../state/groups.ts'
-import { groupChange, newGroup } from './schemas.ts'
-
-type WithBody = <T>(
-  schema: z.ZodType<T>,
-  handle: (request: Request, body: T) => Response | Promise<Response>,
-) => (request: Request) => Promise<Response>
+import type { ControlTools } from './route.ts'
+import { groupChange, type GroupSettings, groupSettings, newGroup } from './schemas.ts'
 
 const groupView = (group: Group): object => ({
   jid: group.jid,
@@ -19,6 +15,10 @@ const groupView = (group: Group): object => ({
   addressing: group.addressing,
   owner: group.owner.number,
   createdAt: group.createdAtSeconds,
+  description: group.description ?? null,
+  announce: group.announce,
+  locked: group.locked,
+  expiresInSeconds: group.ephemeralSeconds,
   members: [...group.members].map((member) => ({
     number: member.number,
     name: member.name,
@@ -35,10 +35,39 @@ const groupOf = ({ groups }: Context, name: string): Group => {
   return group
 }
 
-/** Groups: making them, and who comes and goes. */
+/** Takes the settings over that are given; which they were, by the names that the wire has for them. */
+const changeGroup = (
+  group: Group,
+  { subject, description, announce, locked, expiresInSeconds }: Omit<GroupSettings, 'by' | 'picture'>,
+): GroupSetting[] => {
+  const changed: GroupSetting[] = []
+  if (subject !== undefined) {
+    group.subject = subject
+    changed.push('subject')
+  }
+  if (description !== undefined) {
+    group.description = description ?? undefined
+    changed.push('description')
+  }
+  if (announce !== undefined) {
+    group.announce = announce
+    changed.push('announce')
+  }
+  if (locked !== undefined) {
+    group.locked = locked
+    changed.push('locked')
+  }
+  if (expiresInSeconds !== undefined) {
+    group.ephemeralSeconds = expiresInSeconds
+    changed.push('ephemeral')
+  }
+  return changed
+}
+
+/** Groups: making them, what they are called and the like, and who comes and goes. */
 export const serveGroups = (
   app: Hono,
-  { context, phones, withBody }: { context: Context; phones: Phones; withBody: WithBody },
+  { context, phones, withBody }: Pick<ControlTools, 'context' | 'phones' | 'withBody'>,
 ): void => {
   const accountsOf = (numbers: readonly string[]): Account[] =>
     numbers.map((number) => phones.contact(number))
@@ -59,6 +88,17 @@ export const serveGroups = (
       })
       announceGroup(context, group, { kind: 'create' }, group.owner)
       return request.json(groupView(group), 201)
+    }),
+  )
+  app.post(
+    '/groups/:group',
+    withBody(groupSettings, (request, { by, picture, ...settings }) => {
+      const group = groupOf(context, request.req.param('group') ?? '')
+      const actor = by === undefined ? group.owner : phones.contact(by)
+      for (const setting of changeGroup(group, settings))
+        announceGroup(context, group, { kind: setting }, actor)
+      if (picture !== undefined) announceGroupPicture(context, group, picture, actor)
+      return request.json(groupView(group))
     }),
   )
   app.post(

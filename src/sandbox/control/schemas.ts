@@ -5,6 +5,10 @@ import { groupMembersMax } from '../state/groups.ts'
 
 const nameMaxChars = 100
 const idMaxChars = 200
+const descriptionMaxChars = 2_048
+const ephemeralMaxSeconds = 31_536_000
+const aboutMaxChars = 139
+const colorMax = 19
 const countMax = 1_000_000
 const delayMaxMs = 60_000
 const restrictMaxSeconds = 31_536_000
@@ -13,6 +17,7 @@ const id = z.string().min(1).max(idMaxChars)
 const count = z.number().int().min(1).max(countMax).default(1)
 const device = { device: id.optional() }
 const qrText = z.string().min(1)
+const picture = z.enum(['changed', 'removed']).optional()
 const httpError = z.number().int().min(400).max(599).default(503)
 
 export const newPhone = z.strictObject({
@@ -46,6 +51,21 @@ export const newGroup = z.strictObject({
   addressing: z.enum(['pn', 'lid']).default('lid'),
 })
 
+/** What has changed of a group. `by` did it, the owner unless it says otherwise. */
+export const groupSettings = z
+  .strictObject({
+    subject: z.string().trim().min(1).max(nameMaxChars).optional(),
+    description: z.string().trim().min(1).max(descriptionMaxChars).nullable().optional(),
+    announce: z.boolean().optional(),
+    locked: z.boolean().optional(),
+    expiresInSeconds: z.number().int().min(0).max(ephemeralMaxSeconds).optional(),
+    picture,
+    by: id.optional(),
+  })
+  .refine(({ by: _by, ...settings }) => Object.keys(settings).length > 0, 'say what changes of the group')
+
+export type GroupSettings = z.infer<typeof groupSettings>
+
 /** Who comes and who goes, who becomes an admin and who is none any more. `by` did it, the owner unless it says otherwise. */
 export const groupChange = z
   .strictObject({
@@ -68,6 +88,61 @@ export const messagesQuery = z.strictObject({
 export const typing = z.strictObject({
   to: id,
   state: z.enum(['composing', 'recording', 'paused']).default('composing'),
+})
+
+/** What a person shows of themselves; contacts hear of it. */
+export const profile = z
+  .strictObject({ about: z.string().min(1).max(aboutMaxChars).optional(), picture })
+  .refine((shown) => Object.keys(shown).length > 0, 'say the new about, or what became of the picture')
+
+/** Whether a person is there, to those who watch them; here all companions of `to` do. */
+export const presence = z.strictObject({
+  to: id,
+  state: z.enum(['available', 'unavailable']),
+  /** Seconds since 1970; without it they hide it. */
+  lastSeen: z.number().int().positive().optional(),
+})
+
+export const newCall = z.strictObject({ to: id, video: z.boolean().default(false) })
+
+/** What becomes of a call: its callee takes or refuses it on the phone, nobody does in time, or it ends. */
+export const callStep = z.strictObject({ step: z.enum(['accept', 'reject', 'timeout', 'terminate']) })
+
+/** What the owner does to a chat on the phone, for all devices of the account. */
+export const chatChange = z
+  .strictObject({
+    chat: id,
+    archived: z.boolean().optional(),
+    pinned: z.boolean().optional(),
+    /** Null: not any more; 0: for good. */
+    mutedSeconds: z.number().int().min(0).max(ephemeralMaxSeconds).nullable().optional(),
+    read: z.boolean().optional(),
+    clear: z.literal(true).optional(),
+    delete: z.literal(true).optional(),
+  })
+  .refine((change) => Object.keys(change).length > 1, 'say what is done to the chat')
+
+/** How the owner calls somebody. */
+export const contactChange = z.strictObject({ number: id, name: z.string().min(1).max(nameMaxChars) })
+
+export const labelChange = z.strictObject({
+  id,
+  name: z.string().min(1).max(nameMaxChars),
+  color: z.number().int().min(0).max(colorMax).default(0),
+  deleted: z.boolean().default(false),
+})
+
+/** A label on a chat, or on one of its messages (a WhatsApp id), or off it again. */
+export const labelUse = z.strictObject({
+  chat: id,
+  message: id.optional(),
+  assigned: z.boolean().default(true),
+})
+
+/** A part of the history that the phone gives its companions later. */
+export const historyPart = z.strictObject({
+  kind: z.enum(['recent', 'full', 'push_names']).default('recent'),
+  progress: z.number().int().min(0).max(100).default(100),
 })
 
 export const power = z.strictObject({ on: z.boolean() })

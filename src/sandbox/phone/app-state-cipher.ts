@@ -1,5 +1,5 @@
-/** App state patches: who can read them, and how they prove themselves (Baileys, chat-utils.ts `encodeSyncdPatch`). */
-import { createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+/** App state patches: who can read and write them, and how they prove themselves (Baileys, chat-utils.ts `encodeSyncdPatch`). */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 import { proto } from '@whiskeysockets/baileys'
 
 /** What an account has of one collection. */
@@ -60,18 +60,28 @@ const summed = (hash: Buffer, valueMac: Buffer, sign: 1 | -1): Buffer => {
 
 type Keys = ReturnType<typeof keysOf>
 
+const valueMacOf = (keys: Keys, keyId: Buffer, isSet: boolean, sealed: Buffer): Buffer => {
+  const head = Buffer.concat([Buffer.from([isSet ? 1 : 2]), keyId])
+  const mac = createHmac('sha512', keys.valueMac)
+  return mac.update(head).update(sealed).update(number64(head.length)).digest().subarray(0, keyBytes)
+}
+
+/** The MACs of a collection as it is after a patch, and of that patch. */
+const macsOf = (keys: Keys, name: string, version: number, hash: Buffer, valueMacs: readonly Buffer[]) => {
+  const snapshot = hmac(keys.snapshotMac, hash, number64(version), Buffer.from(name))
+  return {
+    snapshot,
+    patch: hmac(keys.patchMac, snapshot, ...valueMacs, number64(version), Buffer.from(name)),
+  }
+}
+
 const opened = (mutation: proto.ISyncdMutation, keyId: Buffer, keys: Keys) => {
   const { operation, record } = mutation
   const blob = Buffer.from(record?.value?.blob ?? [])
   const sealed = blob.subarray(0, -keyBytes)
   const valueMac = blob.subarray(-keyBytes)
-  const head = Buffer.concat([Buffer.from([operation === SET ? 1 : 2]), keyId])
-  const mac = createHmac('sha512', keys.valueMac)
-    .update(head)
-    .update(sealed)
-    .update(number64(head.length))
-    .digest()
-  if (!mac.subarray(0, keyBytes).equals(valueMac)) throw new Error('the MAC of a value is wrong')
+  if (!valueMacOf(keys, keyId, operation === SET, sealed).equals(valueMac))
+    throw new Error('the MAC of a value is wrong')
   const decipher = createDecipheriv('aes-256-cbc', keys.value, sealed.subarray(0, ivBytes))
   const plaintext = Buffer.concat([decipher.update(sealed.subarray(ivBytes)), decipher.final()])
   const { index, value } = proto.SyncActionData.decode(plaintext)
@@ -114,15 +124,61 @@ export const readPatch = (
     hash = summed(hash, valueMac, 1)
     valueMacs.set(indexMac, valueMac)
   }
-  const snapshotMac = hmac(keys.snapshotMac, hash, number64(version), Buffer.from(name))
-  if (!snapshotMac.equals(patch.snapshotMac ?? Buffer.alloc(0)))
+  const ofValues = mutations.map(({ valueMac }) => valueMac)
+  const macs = macsOf(keys, name, version, hash, ofValues)
+  if (!macs.snapshot.equals(patch.snapshotMac ?? Buffer.alloc(0)))
     throw new Error('the MAC of the whole is wrong')
-  const macs = mutations.map(({ valueMac }) => valueMac)
-  const patchMac = hmac(keys.patchMac, snapshotMac, ...macs, number64(version), Buffer.from(name))
-  if (!patchMac.equals(patch.patchMac ?? Buffer.alloc(0))) throw new Error('the MAC of the patch is wrong')
+  if (!macs.patch.equals(patch.patchMac ?? Buffer.alloc(0))) throw new Error('the MAC of the patch is wrong')
   collection.version = version
   collection.hash = hash
   collection.valueMacs.clear()
   for (const [index, mac] of valueMacs) collection.valueMacs.set(index, mac)
   return mutations.map(({ index, value }) => ({ index, value: value ?? undefined }))
+}
+
+/** A value that is set. */
+export interface NewMutation {
+  readonly index: readonly string[]
+  readonly value: proto.ISyncActionValue
+  /** Of the action's form. */
+  readonly apiVersion: number
+}
+
+/** Makes the patch that sets one value, on top of what a collection is now, which it leaves as it is. */
+export const writePatch = (
+  { version, hash, valueMacs }: Collection,
+  name: string,
+  { index, value, apiVersion }: NewMutation,
+  { key, iv }: { readonly key: { readonly id: Buffer; readonly data: Uint8Array }; readonly iv: Buffer },
+): Uint8Array => {
+  const keys = keysOf(key.data)
+  const indexBytes = Buffer.from(JSON.stringify(index))
+  const plaintext = proto.SyncActionData.encode({
+    index: indexBytes,
+    value,
+    padding: Buffer.alloc(0),
+    version: apiVersion,
+  }).finish()
+  const cipher = createCipheriv('aes-256-cbc', keys.value, iv)
+  const sealed = Buffer.concat([iv, cipher.update(plaintext), cipher.final()])
+  const valueMac = valueMacOf(keys, key.id, true, sealed)
+  const indexMac = hmac(keys.index, indexBytes)
+  const before = valueMacs.get(indexMac.toString('base64'))
+  const after = summed(before === undefined ? hash : summed(hash, before, -1), valueMac, 1)
+  const macs = macsOf(keys, name, version + 1, after, [valueMac])
+  return proto.SyncdPatch.encode({
+    mutations: [
+      {
+        operation: SET,
+        record: {
+          index: { blob: indexMac },
+          value: { blob: Buffer.concat([sealed, valueMac]) },
+          keyId: { id: key.id },
+        },
+      },
+    ],
+    snapshotMac: macs.snapshot,
+    patchMac: macs.patch,
+    keyId: { id: key.id },
+  }).finish()
 }

@@ -2,7 +2,15 @@ import type { proto } from '@whiskeysockets/baileys'
 import type { Context } from '../context.ts'
 import type { Account } from '../state/account.ts'
 import { type Chat, chatName } from '../state/groups.ts'
-import { type Collection, emptyCollection, type Mutation, readPatch } from './app-state-cipher.ts'
+import { storePatch } from '../session/app-state.ts'
+import {
+  type Collection,
+  emptyCollection,
+  type Mutation,
+  type NewMutation,
+  readPatch,
+  writePatch,
+} from './app-state-cipher.ts'
 import { type ChatLog, type ChatMessage, changesOf } from './chat-log.ts'
 
 /** Something that a companion keeps for all of the account's devices: a star, a chat that was read or archived. */
@@ -20,6 +28,7 @@ export interface AppStatePatch {
 
 const keyIdBytes = 6
 const keyBytes = 32
+const ivBytes = 16
 
 /** The key of an account's app state, as its phone shares it. */
 export const appStateKeyOf = ({ entropy }: Context, { number }: Account): { id: Buffer; data: Buffer } => ({
@@ -27,7 +36,7 @@ export const appStateKeyOf = ({ entropy }: Context, { number }: Account): { id: 
   data: entropy.bytes(`phone ${number} app state key`, keyBytes),
 })
 
-/** What companions of an account wrote into its app state, on the phone. */
+/** The app state of an account on its phone: what companions wrote into it, and what the owner does there. */
 export const createAppState = (context: Context, account: Account, log: ChatLog) => {
   const collections = new Map<string, Collection>()
   const entries = new Map<string, AppStateEntry>()
@@ -71,27 +80,45 @@ export const createAppState = (context: Context, account: Account, log: ChatLog)
     }
   }
 
+  const collectionOf = (name: string): Collection => {
+    const collection = collections.get(name) ?? emptyCollection()
+    collections.set(name, collection)
+    return collection
+  }
+
+  const takeIn = (patch: AppStatePatch): void => {
+    const { name } = patch
+    for (const mutation of readPatch(collectionOf(name), patch, appStateKeyOf(context, account))) {
+      const { index, value } = mutation
+      const key = JSON.stringify([name, ...index])
+      entries.delete(key)
+      if (value !== undefined) entries.set(key, { collection: name, index, value })
+      apply(mutation)
+    }
+  }
+
   return {
     get entries(): AppStateEntry[] {
       return [...entries.values()]
     },
+    /** Sets a value for all devices of the account. False when a companion was faster: what it wrote comes first. */
+    write(name: string, mutation: NewMutation): boolean {
+      const collection = collectionOf(name)
+      const iv = context.entropy.next(`phone ${account.number} app state iv`, ivBytes)
+      const bytes = writePatch(collection, name, mutation, { key: appStateKeyOf(context, account), iv })
+      const own = { account, device: 0 }
+      const stored = storePatch(context, own, { name, version: collection.version + 1, bytes })
+      if (stored !== undefined) takeIn(stored)
+      return stored !== undefined
+    },
     /** Reads a patch that the server took. One that cannot be read is counted, and passed over. */
     take(patch: AppStatePatch): void {
-      const { name } = patch
-      const collection = collections.get(name) ?? emptyCollection()
-      collections.set(name, collection)
       try {
-        for (const mutation of readPatch(collection, patch, appStateKeyOf(context, account))) {
-          const { index, value } = mutation
-          const key = JSON.stringify([name, ...index])
-          entries.delete(key)
-          if (value !== undefined) entries.set(key, { collection: name, index, value })
-          apply(mutation)
-        }
+        takeIn(patch)
       } catch (error) {
         context.counters.appStateUnreadable++
         const reason = error instanceof Error ? error.message : 'unknown'
-        context.log('warn', { phone: account.number, name, reason }, 'unreadable app state patch')
+        context.log('warn', { phone: account.number, name: patch.name, reason }, 'unreadable app state patch')
       }
     },
   }

@@ -9,6 +9,13 @@ import type { ChatLog } from './chat-log.ts'
 const historyMessagesMax = 100
 const secondMs = 1000
 
+const syncTypes = {
+  initial: 'INITIAL_BOOTSTRAP',
+  recent: 'RECENT',
+  full: 'FULL',
+  push_names: 'PUSH_NAME',
+} as const
+
 const keyShare = (context: Context, account: Account): proto.IMessage => ({
   protocolMessage: {
     type: proto.Message.ProtocolMessage.Type.APP_STATE_SYNC_KEY_SHARE,
@@ -27,16 +34,28 @@ const keyShare = (context: Context, account: Account): proto.IMessage => ({
   },
 })
 
-const history = (context: Context, account: Account, log: ChatLog): proto.IMessage => {
+export interface HistoryPart {
+  readonly kind: keyof typeof syncTypes
+  /** Percent. */
+  readonly progress: number
+}
+
+/** A part of the history of a phone, as its companions get it. */
+export const historyMessage = (
+  context: Context,
+  account: Account,
+  log: ChatLog,
+  { kind, progress }: HistoryPart,
+): proto.IMessage => {
   const recent = log.messages
     .filter(({ type, changes }) => type === 'text' && changes?.deletedBy === undefined)
     .slice(-historyMessagesMax)
   const chats = Map.groupBy(recent, ({ chat }) => chat)
   const known = [...chats.keys()].flatMap((number) => context.directory.accounts.get(number) ?? [])
   const sync = proto.HistorySync.encode({
-    syncType: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
+    syncType: proto.HistorySync.HistorySyncType[syncTypes[kind]],
     chunkOrder: 1,
-    progress: 100,
+    progress,
     conversations: known.map((contact) => ({
       id: jidOf(contact),
       name: contact.name,
@@ -58,10 +77,10 @@ const history = (context: Context, account: Account, log: ChatLog): proto.IMessa
     protocolMessage: {
       type: proto.Message.ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
       historySyncNotification: {
-        syncType: proto.Message.HistorySyncType.INITIAL_BOOTSTRAP,
+        syncType: proto.Message.HistorySyncType[syncTypes[kind]],
         initialHistBootstrapInlinePayload: deflateSync(sync),
         chunkOrder: 1,
-        progress: 100,
+        progress,
       },
     },
   }
@@ -73,5 +92,5 @@ const history = (context: Context, account: Account, log: ChatLog): proto.IMessa
  */
 export const initialSyncMessages = (context: Context, account: Account, log: ChatLog): proto.IMessage[] => [
   keyShare(context, account),
-  history(context, account, log),
+  historyMessage(context, account, log, { kind: 'initial', progress: 100 }),
 ]

@@ -1,5 +1,6 @@
 import { createLock } from '../../runtime/lock.ts'
 import type { Context, PhonePort } from '../context.ts'
+import { SandboxError } from '../errors.ts'
 import { addressingOf, parseJid } from '../protocol/jid.ts'
 import { attr, element, type Node } from '../protocol/node.ts'
 import { routeReceipt } from '../session/router.ts'
@@ -10,8 +11,9 @@ import { type AppStateEntry, createAppState } from './app-state.ts'
 import type { Written } from './body.ts'
 import { type ChatLog, type ChatMessage, createChatLog } from './chat-log.ts'
 import { type Chatstate, type ChatstateName, createChatstates } from './chatstates.ts'
-import { initialSyncMessages } from './initial-sync.ts'
+import { historyMessage, type HistoryPart, initialSyncMessages } from './initial-sync.ts'
 import { createMediaRetry } from './media-retry.ts'
+import { entryOf, type OwnerAct } from './owner-acts.ts'
 import { createReceipts } from './receipts.ts'
 import { createReceiving } from './receiving.ts'
 import { createSenderKeys } from './sender-keys.ts'
@@ -35,7 +37,11 @@ export interface Phone extends PhonePort {
   readonly chatstates: readonly Chatstate[]
   /** Says that its owner is typing, recording or has stopped. */
   sendChatstate(to: Chat, state: ChatstateName): void
-  /** What companions have written into the app state, as it is now. */
+  /** Does something that all devices of the account keep. Rejects when a companion writes there all the time. */
+  act(act: OwnerAct): Promise<void>
+  /** Gives its companions a part of its history; resolves with how many they are. */
+  giveHistory(part: HistoryPart): Promise<number>
+  /** What is in the app state now: companions' stars and the like, and what the owner did on the phone. */
   readonly appState: readonly AppStateEntry[]
   readonly isOn: boolean
   /** Switched off it takes nothing in and does nothing: what it gets waits, and comes when it is on again. */
@@ -46,6 +52,8 @@ export interface Phone extends PhonePort {
 
 /** Stanzas that wait for a phone which is off; later ones are lost. */
 const waitingMax = 100_000
+/** How often it writes to the app state when companions are faster each time. */
+const writeTriesMax = 10
 const registrationIdMax = 16_380
 const messageIdBytes = 16
 const secondMs = 1000
@@ -167,6 +175,19 @@ export const createPhone = (context: Context, account: Account, scope: string): 
       return chatstates.seen
     },
     sendChatstate: (to, state) => chatstates.send(to, state),
+    async act(act) {
+      const { collection, ...mutation } = entryOf(context, act)
+      for (let tries = 0; tries < writeTriesMax; tries++) {
+        if (await inOrder(() => appState.write(collection, mutation))) return
+      }
+      throw new SandboxError(409, `the phone cannot write to ${collection}: its companions do all the time`)
+    },
+    giveHistory: (part) =>
+      inOrder(async () => {
+        const content = historyMessage(context, account, log, part)
+        for (const companion of account.companions.values()) await sending.sendPeer(companion, content)
+        return account.companions.size
+      }),
     startInitialSync(companion) {
       void inOrder(async () => {
         for (const content of initialSyncMessages(context, account, log)) {

@@ -16,6 +16,16 @@ const roleIn = ({ owner, admins }: Group, member: Account): string | undefined =
   return admins.has(member) ? 'admin' : undefined
 }
 
+const descriptionNode = ({ jid, description }: Group): Node =>
+  description === undefined
+    ? element('description', { id: jid.split('@')[0], delete: 'true' })
+    : element('description', { id: jid.split('@')[0] }, [element('body', {}, Buffer.from(description))])
+
+const ephemeralNode = ({ ephemeralSeconds }: Group): Node =>
+  ephemeralSeconds === 0
+    ? element('not_ephemeral')
+    : element('ephemeral', { expiration: String(ephemeralSeconds) })
+
 /** A group as `<iq xmlns="w:g2">` answers with it. */
 export const groupNode = (group: Group): Node => {
   const { jid, subject, addressing, owner, createdAtSeconds, members } = group
@@ -33,12 +43,20 @@ export const groupNode = (group: Group): Node => {
       addressing_mode: addressing,
       size: String(members.size),
     },
-    [...members].map((member) => participant(group, member, roleIn(group, member))),
+    [
+      ...[...members].map((member) => participant(group, member, roleIn(group, member))),
+      ...(group.description === undefined ? [] : [descriptionNode(group)]),
+      ...(group.announce ? [element('announcement')] : []),
+      ...(group.locked ? [element('locked')] : []),
+      ...(group.ephemeralSeconds === 0 ? [] : [ephemeralNode(group)]),
+    ],
   )
 }
 
+export type GroupSetting = 'subject' | 'description' | 'announce' | 'locked' | 'ephemeral'
+
 export type GroupChange =
-  | { readonly kind: 'create' | 'subject' }
+  | { readonly kind: 'create' | GroupSetting }
   | { readonly kind: 'add' | 'remove' | 'promote' | 'demote'; readonly accounts: readonly Account[] }
 
 const changeNode = (group: Group, change: GroupChange, t: number): Node => {
@@ -47,6 +65,14 @@ const changeNode = (group: Group, change: GroupChange, t: number): Node => {
       return element('create', { type: 'new' }, [groupNode(group)])
     case 'subject':
       return element('subject', { subject: group.subject, s_t: String(t) })
+    case 'description':
+      return descriptionNode(group)
+    case 'announce':
+      return element(group.announce ? 'announcement' : 'not_announcement')
+    case 'locked':
+      return element(group.locked ? 'locked' : 'unlocked')
+    case 'ephemeral':
+      return ephemeralNode(group)
     default:
       return element(
         change.kind,

@@ -143,7 +143,7 @@ export const routeChatstate = (context: Context, from: Device, chatstate: Node):
 }
 
 /** Everyone who talks to an account or is in a group with it, and itself. */
-const listenersOf = (context: Context, account: Account): Set<Account> => {
+export const listenersOf = (context: Context, account: Account): Set<Account> => {
   const peers = [...account.peers].flatMap((number) => context.directory.accounts.get(number) ?? [])
   return new Set([account, ...peers, ...context.groups.of(account).flatMap(({ members }) => [...members])])
 }

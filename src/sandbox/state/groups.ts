@@ -7,6 +7,14 @@ import type { Account } from './account.ts'
 export interface Group {
   readonly jid: string
   subject: string
+  /** Undefined when there is none. */
+  description: string | undefined
+  /** Only admins may write. */
+  announce: boolean
+  /** Only admins may change what the group is called and the like. */
+  locked: boolean
+  /** Messages disappear after so long; 0 when they stay. */
+  ephemeralSeconds: number
   /** How the group names its members. Today's WhatsApp makes groups that name them by LID. */
   readonly addressing: Addressing
   readonly owner: Account
@@ -24,10 +32,14 @@ export const isGroup = (chat: Chat): chat is Group => 'members' in chat
 /** What a chat is called in the log of a phone: a number, or a group's JID. */
 export const chatName = (chat: Chat): string => (isGroup(chat) ? chat.jid : chat.number)
 
+type NewGroup = Pick<Group, 'subject' | 'addressing' | 'owner' | 'createdAtSeconds'> & {
+  readonly members: readonly Account[]
+}
+
 export interface Groups {
   readonly all: readonly Group[]
   /** @throws SandboxError 409 when there are too many */
-  create(group: Omit<Group, 'jid' | 'members' | 'admins'> & { readonly members: readonly Account[] }): Group
+  create(group: NewGroup): Group
   /** Takes accounts in, in that order, and out. @throws SandboxError 422 when they are too many */
   change(
     group: Group,
@@ -62,6 +74,10 @@ export const createGroups = (entropy: Entropy): Groups => {
       const group: Group = {
         ...parts,
         jid: newJid(),
+        description: undefined,
+        announce: false,
+        locked: false,
+        ephemeralSeconds: 0,
         members: new Set([parts.owner, ...parts.members]),
         admins: new Set([parts.owner]),
       }

@@ -1,7 +1,9 @@
 import { unaudited } from './accounted.ts'
 import { and, asc, eq, getTableColumns, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
+import { withAddresses } from '../../domain/sighting.ts'
 import type { EventStore } from '../store.ts'
+import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import { events, meta } from './schema.ts'
@@ -26,7 +28,7 @@ export const eventsFloorKey = 'events_floor'
 export const createEvents = (
   db: Db,
   engine: Engine,
-  { fence, tracer }: { fence: Fence; tracer: Tracer },
+  { fence, tracer, addresses }: { fence: Fence; tracer: Tracer; addresses: AddressQueries },
 ): EventStore => {
   const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
   // A text with a space around each wanted one: a table of them would cost more than the rest of the query.
@@ -107,7 +109,10 @@ export const createEvents = (
     note: (lease, deviceId, sightings, now) =>
       engine.write(() => {
         fence(lease)
-        for (const sighting of sightings) tracer.event({ ...sighting, deviceId }, now)
+        for (const sighting of sightings) {
+          const whole = withAddresses(sighting, (party) => addresses.complete(deviceId, party))
+          tracer.event({ ...whole, deviceId }, now)
+        }
         return unaudited('sighting', undefined)
       }),
   }

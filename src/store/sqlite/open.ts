@@ -227,7 +227,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     media: createMedia(db, engine, { fence, tracer, queries: mediaQueries }),
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),
     leases: createLeases(db, engine, clock),
-    events: createEvents(db, engine, { fence, tracer }),
+    events: createEvents(db, engine, { fence, tracer, addresses: addressQueries }),
     audit: createAudit(db, engine, { fence, chain }),
     webhooks: createWebhooks(engine, { fence, tracer, queries: webhookQueries, fanOut }),
     onChange: (listener) => wakeups.subscribe(listener),

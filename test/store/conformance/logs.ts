@@ -1,6 +1,32 @@
 import { describe, expect, it } from 'vitest'
 import { start } from '../../../src/domain/device.ts'
-import { deviceId, enqueue, origin, t0, useWorld, type OpenStores } from './fixtures.ts'
+import type { Sighting } from '../../../src/domain/event.ts'
+import type { Party } from '../../../src/domain/jid.ts'
+import { StaleLeaseError } from '../../../src/domain/lease.ts'
+import { eventParty, shownChat } from '../../../src/domain/sighting.ts'
+import {
+  alice,
+  aliceLid,
+  bob,
+  deviceId,
+  enqueue,
+  nobody,
+  nothing,
+  type OpenStores,
+  origin,
+  t0,
+  traced,
+  useWorld,
+} from './fixtures.ts'
+
+const typing = (who: Party): Sighting => ({
+  type: 'presence.updated',
+  data: { ...shownChat(who), from: eventParty(who), state: 'composing', lastSeenAt: null },
+})
+const labelMade: Sighting = {
+  type: 'label.updated',
+  data: { labelId: '7', name: 'Paid', color: 3, deleted: false },
+}
 
 export const describeLogs = (open: OpenStores): void => {
   describe('events and audit', () => {
@@ -62,6 +88,38 @@ export const describeLogs = (open: OpenStores): void => {
       expect(await ids({ limit: 9, deviceIds: [] })).toEqual([])
       expect(await ids({ limit: 1, types: ['message.queued'] })).toHaveLength(1)
       expect(await ids({ limit: 9, types: [] })).toEqual([])
+    })
+
+    it('what was seen on an account is noted in one go, in its order', async () => {
+      await world.store.events.note(world.lease, deviceId, [typing(bob), labelMade], t0 + 7)
+      const noted = await world.other.events.after(0, {
+        limit: 9,
+        types: ['presence.updated', 'label.updated'],
+      })
+      expect(noted.map(({ type, data, deviceId: of, at }) => ({ type, data, of, at }))).toEqual([
+        { ...typing(bob), of: deviceId, at: t0 + 7 },
+        { ...labelMade, of: deviceId, at: t0 + 7 },
+      ])
+    })
+
+    it('who was seen is named by both addresses as soon as they are known', async () => {
+      const pair = { pn: alice.pn ?? '', lid: aliceLid }
+      const seen = typing({ pn: null, lid: aliceLid })
+      await world.store.events.note(world.lease, deviceId, [seen], t0)
+      await world.store.addresses.learn(world.lease, deviceId, [pair], t0)
+      await world.store.events.note(world.lease, deviceId, [seen], t0)
+      const noted = await world.other.events.after(0, { limit: 9, types: ['presence.updated'] })
+      expect(noted.map(({ data }) => data)).toEqual([seen.data, typing(pair).data])
+    })
+
+    it('a stale lease cannot note anything', async () => {
+      const stale = { ...world.lease, epoch: world.lease.epoch - 1 }
+      for (const lease of [stale, nobody]) {
+        const noted = await traced(world.store, () =>
+          world.store.events.note(lease, deviceId, [typing(bob)], t0),
+        )
+        expect(noted).toMatchObject({ ...nothing, error: expect.any(StaleLeaseError) as unknown })
+      }
     })
 
     it('a log without events is at 0', async () => {

@@ -27,8 +27,8 @@ const call = {
     callId: z.string(),
     ...chatShape,
     from: partySchema,
-    video: z.boolean(),
-    group: z.boolean(),
+    video: z.boolean().nullable().openapi({ description: 'null when only the end of the call was seen' }),
+    group: z.boolean().nullable().openapi({ description: 'The same' }),
   }),
   example: { callId: '5F3A9C0E7B1D4A68', chat, chatLid, from: party, video: false, group: false },
 }
@@ -73,6 +73,7 @@ export const accountEvents: EventSpecs<Sighting['type']> = {
       locked: z.boolean().optional().openapi({
         description: 'Whether only admins may change subject, picture and description',
       }),
+      picture: z.enum(['changed', 'removed']).optional(),
       expiresInSeconds: z.int().optional().openapi({ description: 'Disappearing messages; 0 is off' }),
     }),
     example: { chat: group, by: party, subject: 'Football on Sunday' },
@@ -98,7 +99,11 @@ export const accountEvents: EventSpecs<Sighting['type']> = {
       ...chatShape,
       archived: z.boolean().optional(),
       pinned: z.boolean().optional(),
-      mutedUntil: isoSchema.nullable().optional(),
+      muted: z.boolean().optional(),
+      mutedUntil: isoSchema
+        .nullable()
+        .optional()
+        .openapi({ description: 'null: for good, or not muted any more; `muted` tells which' }),
       read: z.boolean().optional(),
     }),
     example: { chat, chatLid, archived: true },
