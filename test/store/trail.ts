@@ -14,7 +14,7 @@ import { createTracer } from '../../src/store/sqlite/trace.ts'
 import type { AuditStore } from '../../src/store/store.ts'
 import { newFile } from './files.ts'
 
-export const t0 = 1_800_000_000_000
+const t0 = 1_800_000_000_000
 const origin: Origin = { actor: { kind: 'api' }, requestId: 'req_1', address: '127.0.0.1' }
 const seat: Lease = { name: 'seat', owner: 'c1', epoch: 1, expiresMono: 0 }
 
