@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { verifyAudit, verifyBatchRows } from '../../src/control/verify-audit.ts'
 import type { KeptPoint } from '../../src/domain/audit-chain.ts'

@@ -16,7 +16,7 @@ import { createWebhookQueries } from '../../src/store/sqlite/webhook-rows.ts'
 import type { AuditStore } from '../../src/store/store.ts'
 import { newFile } from './files.ts'
 
-export const t0 = 1_800_000_000_000
+const t0 = 1_800_000_000_000
 const origin: Origin = { actor: { kind: 'api' }, requestId: 'req_1', address: '127.0.0.1' }
 const seat: Lease = { name: 'seat', owner: 'c1', epoch: 1, expiresMono: 0 }
 

@@ -10,7 +10,7 @@ import { auditEntries as entries } from './schema.ts'
 import { directAll, directGet, param, type Db, upTo } from './statements.ts'
 
 /** How many entries one read may look through: a rare action must not hold up the event loop. */
-const windowRows = 5_000
+export const windowRows = 5_000
 /** So many windows one page may look through. */
 export const windowsMax = 40
 
@@ -83,7 +83,7 @@ const prepare = (db: Db, way: Way, given: readonly string[]) => {
   const where = and(start, end, matches, ...given.map((name) => conditions[name]))
   return {
     /** The last entry of a window. */
-    bound: directGet(
+    bound: directGet<Place | undefined>(
       db,
       place,
       db
@@ -93,8 +93,8 @@ const prepare = (db: Db, way: Way, given: readonly string[]) => {
         .orderBy(...order)
         .limit(upTo(1))
         .offset(upTo('last')),
-    ) as (values: Values) => Place | undefined,
-    rows: directAll(
+    ),
+    rows: directAll<AuditRow>(
       db,
       auditColumns,
       db
@@ -103,7 +103,7 @@ const prepare = (db: Db, way: Way, given: readonly string[]) => {
         .where(where)
         .orderBy(...order)
         .limit(upTo('limit')),
-    ) as (values: Values) => AuditRow[],
+    ),
   }
 }
 
