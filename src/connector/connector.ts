@@ -4,6 +4,7 @@ import type { Limits } from '../domain/connection.ts'
 import { type Device, isUnsettled } from '../domain/device.ts'
 import type { Event } from '../domain/event.ts'
 import { connectorSeat, deviceLeaseName, type Lease } from '../domain/lease.ts'
+import type { Retention } from '../domain/retention.ts'
 import { createStep } from '../domain/step.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
@@ -17,6 +18,7 @@ import { startGiveUp } from './give-up.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { startLeaseKeeper } from './lease-keeper.ts'
 import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
+import { startRetentionSweeper } from './retention-sweeper.ts'
 import type { MediaDeps } from './traffic.ts'
 import { startOutboxClerk } from './outbox-clerk.ts'
 
@@ -31,6 +33,7 @@ export interface ConnectorOptions {
   /** So many devices log in at a time. */
   readonly loginsMax: number
   readonly media: ConnectorMedia
+  readonly retention: Retention
   readonly leaseTtlMs: number
   readonly renderQr: (text: string) => Promise<string>
   readonly isDead: (owner: string) => Promise<boolean>
@@ -260,6 +263,11 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     log,
   }
   const sweeper = startMediaSweeper({ media: store.media, blobs, retentionMs, quotaBytes, ...sweep })
+  const retention = startRetentionSweeper({
+    retention: store.retention,
+    limits: options.retention,
+    ...sweep,
+  })
   const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
   const clerk = startOutboxClerk({
     schedule: store.schedule,
@@ -278,7 +286,14 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     async stop() {
       stopped = true
       unsubscribe()
-      await Promise.all([feed.stop(), loop.stop(), sweeper.stop(), givingUp.stop(), clerk.stop()])
+      await Promise.all([
+        feed.stop(),
+        loop.stop(),
+        sweeper.stop(),
+        retention.stop(),
+        givingUp.stop(),
+        clerk.stop(),
+      ])
       const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
       await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
         log.warn({ err: error }, 'connections were cut')

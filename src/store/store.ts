@@ -20,6 +20,8 @@ import type { ReceiptStore } from './receipt-store.ts'
 export type { PacingStore, PlanView, ScheduledMessage, ScheduleStore } from './schedule-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { BulkStore } from './bulk-store.ts'
+import type { PeopleStore } from './people-store.ts'
+import type { RetentionStore } from './retention-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
 import type {
   Direction,
@@ -287,6 +289,11 @@ export type {
   Work,
 } from './webhook-store.ts'
 
+// ---- retention and erasure
+
+export type { RetentionStore } from './retention-store.ts'
+export type { Erased, EraseStep, PeopleStore } from './people-store.ts'
+
 // ---- people
 
 export interface AddressStore {
@@ -376,6 +383,8 @@ export interface Store {
   readonly leases: LeaseStore
   readonly events: EventStore
   readonly audit: AuditStore
+  readonly retention: RetentionStore
+  readonly people: PeopleStore
   /**
    * Calls `listener` after something may have changed, by this process or another. It is a hint: it may come late,
    * twice, or for nothing. Returns the way to stop it.

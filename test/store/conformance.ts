@@ -19,6 +19,7 @@ import { describePending } from './conformance/pending.ts'
 import { describeReceipts } from './conformance/receipts.ts'
 import { describeOutbox } from './conformance/outbox.ts'
 import { describePacing } from './conformance/pacing.ts'
+import { describeRetention } from './conformance/retention.ts'
 import { describeSchedule } from './conformance/schedule.ts'
 import { describeSearch } from './conformance/search.ts'
 
@@ -44,6 +45,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeReceipts(open)
     describeLeases(open)
     describeLogs(open)
+    describeRetention(open)
     describeSearch(open)
     describeChats(open)
   })

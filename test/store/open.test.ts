@@ -12,7 +12,7 @@ import { StoreError, StoreVersionError } from '../../src/store/store.ts'
 import { claim, deviceId, enqueue, incoming, leaseTtlMs, origin, t0 } from './conformance/fixtures.ts'
 import { newFile, newFolder } from './files.ts'
 
-const views = ['devices', 'status_history', 'messages', 'outbox', 'leases', 'events', 'audit_entries']
+const views = ['devices', 'device_history', 'messages', 'outbox', 'leases', 'events', 'audit']
 
 const migrationsFolder = path.join(import.meta.dirname, '../../migrations/sqlite')
 const migrations = readMigrationFiles({ migrationsFolder })

@@ -18,13 +18,20 @@ const scansAllowed = [
   'SCAN message_search VIRTUAL TABLE INDEX 0:M2<',
   'SCAN outbox USING INDEX outbox_parked',
   'SCAN bulks USING INDEX bulks_open',
+  // A row a day, and one for each sweep.
+  'SCAN audit_checkpoints',
 ]
 
 /**
  * Rows that are sorted when they are read, of which there are few: what is in flight, and what came in just now. And what
- * a search by rank has found.
+ * a search by rank has found, and the few checkpoints of the audit trail.
  */
-const sortsAllowed = [`"outbox"."state" = 'sending'`, 'promoted_at is null', 'order by bm25(']
+const sortsAllowed = [
+  `"outbox"."state" = 'sending'`,
+  'promoted_at is null',
+  'order by bm25(',
+  'from audit_checkpoints',
+]
 
 interface Planned {
   readonly source: string
@@ -160,6 +167,16 @@ it.each([
   ['what is held', '"outbox"."held_for" is not null', 'outbox_held (device_id=?)'],
   ['what was paced', 'from "paced_sends" where', 'paced_sends_'],
   ['the other address of a number', '"addresses"."pn" = ?)', 'addresses_by_pn (device_id=? AND pn=?)'],
+  [
+    'old messages',
+    'where m.device_id = ?',
+    'messages_by_device (device_id=? AND created_at>? AND created_at<?)',
+  ],
+  ['who else has a file', 'select 1 from messages where json_extract', 'messages_by_file (<expr>=?)'],
+  ['the files of a message', 'where message_id = ? or id = ?', 'media_by_message (message_id=?)'],
+  ['old deliveries', 'settled_at < ?', 'webhook_deliveries_settled (settled_at>? AND settled_at<?)'],
+  ['deliveries of an event', 'where event_seq = ?', 'webhook_deliveries_by_event (event_seq=?)'],
+  ['the oldest events', 'select seq, at from events', 'INTEGER PRIMARY KEY (rowid>?)'],
   ['new events', 'from "events" where ("events"."seq" > ?', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list',
@@ -167,7 +184,7 @@ it.each([
     'messages_by_device (device_id=? AND created_at>? AND created_at<?)',
   ],
   ['what a search has found', 'from message_search', 'INTEGER PRIMARY KEY (rowid=?)'],
-  ['what is to be indexed', 'insert into message_search', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['what is to be indexed', 'insert into message_search (rowid', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list of a chat',
     'indexed by messages_by_chat_pn',
