@@ -22,7 +22,7 @@ const everyMsDefault = 10 * 60 * 1_000
 /** So soon it looks again whether the seat is held. */
 const seatPauseMs = 5_000
 /** Rows of one transaction: neither this event loop nor the other process may be held up. */
-export const sweepRowsMax = 100
+const sweepRowsMax = 50
 /** Between two transactions, so that the sweep of a large log leaves most of the time to others. */
 const stepPauseMs = 20
 
