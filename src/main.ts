@@ -27,6 +27,7 @@ Usage: node src/main.ts COMMAND
   connector              run the connector alone
   sandbox                run a simulated WhatsApp; with --with-gateway also a gateway that talks to it
   link DEVICE            link a device here in the terminal
+  erase PERSON --yes     erase a person from the data, by phone number or JID
 
 Options: --help, --version. Settings are environment variables; README.md lists them.
 `
@@ -39,6 +40,8 @@ const commandHelp: Readonly<Record<string, string>> = {
     'Usage: node src/main.ts connector\n\nKeeps the devices of DATA_DIR connected to WhatsApp. A second one waits until the first is gone.\n',
   sandbox:
     'Usage: node src/main.ts sandbox [--with-gateway]\n\nRuns a simulated WhatsApp on SANDBOX_PORT, with phones that can scan, write and read. --with-gateway runs a\ngateway beside it that talks to it and keeps its data in DATA_DIR (default ./data/sandbox).\n',
+  erase:
+    'Usage: node src/main.ts erase PERSON [--yes]\n\nErases a person from DATA_DIR, by phone number or JID: messages, files, events, keys. The chain of the audit trail\nkeeps a hash. Without --yes it only says whom it would erase. What was interrupted is finished by the next run.\n',
   link: 'Usage: node src/main.ts link DEVICE\n\nShows the QR code of a device in the terminal until the device is connected.\n',
 }
 
@@ -96,7 +99,7 @@ const runService = async (log: Log, start: (fail: () => void) => Promise<Service
 const run = async (
   command: string,
   args: readonly string[],
-  flags: { withGateway: boolean },
+  flags: { withGateway: boolean; yes: boolean },
 ): Promise<void> => {
   const config: Config = readConfig()
   const log = createLog({ level: config.logLevel, format: config.logFormat, name: command })
@@ -125,6 +128,14 @@ const run = async (
         }),
       )
     }
+    case 'erase': {
+      const { erase } = await import('./commands/erase.ts')
+      const [person = ''] = args
+      const quiet = createLog({ level: 'error', format: config.logFormat, name: command })
+      const erased = await erase(config, quiet, { person, isSure: flags.yes, print: write })
+      process.exitCode = erased ? 0 : exitFailed
+      return
+    }
     case 'link': {
       const { linkDevice } = await import('./commands/link.ts')
       const [deviceId = ''] = args
@@ -140,7 +151,10 @@ const run = async (
   }
 }
 
-const parse = (): { command: string; args: string[]; withGateway: boolean } | undefined => {
+/** Which command each option goes with. */
+const commandOfOption: Readonly<Record<string, string>> = { 'with-gateway': 'sandbox', yes: 'erase' }
+
+const parse = (): { command: string; args: string[]; withGateway: boolean; yes: boolean } | undefined => {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     strict: false,
@@ -148,6 +162,7 @@ const parse = (): { command: string; args: string[]; withGateway: boolean } | un
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
       'with-gateway': { type: 'boolean' },
+      yes: { type: 'boolean' },
     },
   })
   const [command, ...args] = positionals
@@ -163,16 +178,24 @@ const parse = (): { command: string; args: string[]; withGateway: boolean } | un
   if (command === undefined) problems.push('a command is missing')
   else if (!(command in commandHelp)) problems.push(`there is no command ${command}`)
   for (const option of Object.keys(values)) {
-    if (option !== 'with-gateway') problems.push(`there is no option --${option}`)
-    else if (command !== 'sandbox') problems.push('--with-gateway goes with sandbox')
+    const goesWith = commandOfOption[option]
+    if (goesWith === undefined) problems.push(`there is no option --${option}`)
+    else if (command !== goesWith) problems.push(`--${option} goes with ${goesWith}`)
   }
   if (command === 'link') {
     if (args.length !== 1) problems.push('link takes one DEVICE')
     else if (!deviceIdPattern.test(args[0] ?? '')) problems.push(deviceIdRule)
+  } else if (command === 'erase') {
+    if (args.length !== 1) problems.push('erase takes one PERSON')
   } else if (args.length > 0)
     problems.push(`${command ?? 'the command'} takes no arguments, and was given ${args.join(' ')}`)
   if (problems.length > 0) throw new UsageError(problems)
-  return { command: command ?? '', args, withGateway: values['with-gateway'] === true }
+  return {
+    command: command ?? '',
+    args,
+    withGateway: values['with-gateway'] === true,
+    yes: values['yes'] === true,
+  }
 }
 
 const fail = (error: unknown): void => {

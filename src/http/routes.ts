@@ -13,6 +13,7 @@ import { numberRoutes } from './routes/numbers.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pairingRoutes } from './routes/pairing.ts'
+import { peopleRoutes } from './routes/people.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 
@@ -33,5 +34,6 @@ export const routes: readonly Route[] = [
   ...groupRoutes,
   ...numberRoutes,
   ...operationRoutes,
+  ...peopleRoutes,
   ...healthRoutes,
 ]

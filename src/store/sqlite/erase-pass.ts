@@ -74,7 +74,7 @@ export const createPass = <Row>(
   return (context, { after, limit }) => {
     const end = selectEnd.get(after, limit) ?? null
     if (end === null) return { erased: 0, left: 0, files: [], last: null }
-    const columns = ['rowid', ...texts, ...more].join(', ')
+    const columns = ['rowid as rowid', ...texts, ...more].join(', ')
     const rows = client
       .prepare<[number, number], Row & { readonly rowid: number }>(
         `select ${columns} from ${table} where rowid > +? and rowid <= +? and ${where}

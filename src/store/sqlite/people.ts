@@ -1,4 +1,5 @@
 import type { NewAuditEntry } from '../../domain/audit.ts'
+import type { Desired } from '../../domain/device.ts'
 import { createNaming } from '../../domain/naming.ts'
 import { sha256Hex } from '../../runtime/hash.ts'
 import type { Erased, PeopleStore } from '../people-store.ts'
@@ -114,11 +115,12 @@ const createProgress = ({ $client: client }: Db) => {
 const createAddressBook = ({ $client: client }: Db) => {
   interface DeviceRow {
     readonly id: string
+    readonly desired: Desired
     readonly pn: string | null
     readonly lid: string | null
   }
   const selectDevices = client.prepare<[], DeviceRow>(
-    'select id, account_pn as pn, account_lid as lid from devices order by id',
+    'select id, desired, account_pn as pn, account_lid as lid from devices order by id',
   )
   const selectPn = client
     .prepare<[string, string], string>('select pn from addresses where device_id = +? and lid = +?')
@@ -143,7 +145,10 @@ const createAddressBook = ({ $client: client }: Db) => {
     ownDevice: (addresses: readonly string[]): string | undefined =>
       selectDevices
         .all()
-        .find(({ pn, lid }) => [pn, lid].some((own) => own !== null && addresses.includes(own)))?.id,
+        .find(
+          ({ desired, pn, lid }) =>
+            desired !== 'removed' && [pn, lid].some((own) => own !== null && addresses.includes(own)),
+        )?.id,
   }
 }
 
