@@ -15,6 +15,7 @@ import { uploadCases } from './openapi-cases/uploads.ts'
 import { outboxCases } from './openapi-cases/outbox.ts'
 import { searchCases } from './openapi-cases/search.ts'
 import { operationCases } from './openapi-cases/operations.ts'
+import { peopleCases } from './openapi-cases/people.ts'
 
 const cases = [
   ...deviceCases,
@@ -27,6 +28,7 @@ const cases = [
   ...operationCases,
   ...outboxCases,
   ...bulkCases,
+  ...peopleCases,
   ...healthCases,
 ]
 

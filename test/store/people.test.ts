@@ -76,7 +76,7 @@ const fillWithEva = async (world: World): Promise<void> => {
   const add = (id: string, promotion: Parameters<typeof promote>[3]) => promote(world, id, {}, promotion)
   await store.addresses.learn(lease, deviceId, [{ pn: eva.pn ?? '', lid: eva.lid ?? '' }], t0)
   // Her own chat, in both directions, and what was done in it.
-  await add('EVA1', person('EVA1', { text: 'Hello, this is the secretword of Eva' }))
+  await add('EVA1', person('EVA1', { text: 'Hello, this is the xyzzysecret of Eva' }))
   await enqueue(store, 'TO-EVA', { chat: eva, text: `Dear +${digits}` })
   await claim(store, lease)
   await store.outbox.record(lease, 'TO-EVA', sentAt(t0), origin, t0)
@@ -90,7 +90,7 @@ const fillWithEva = async (world: World): Promise<void> => {
     'E2',
     actOf(
       'E2',
-      { type: 'edit', text: 'edited secretword' },
+      { type: 'edit', text: 'edited xyzzysecret' },
       { chat: group, sender: eva, targetWhatsappId: 'EVA2' },
     ),
   )
@@ -149,7 +149,7 @@ const fillWithEva = async (world: World): Promise<void> => {
       part: 0,
       parts: 1,
       stanza: `{"from":"${eva.lid}"}`,
-      plaintext: Buffer.from('secretword'),
+      plaintext: Buffer.from('xyzzysecret'),
     },
     t0,
   )
@@ -242,7 +242,7 @@ const filled = async (): Promise<World> => {
 }
 
 /** Where her numbers and words stand; the neighbour's longer number, and a pre-key of that number, are among them. */
-const traces = (client: Database): readonly string[] => places(client, [digits, lidDigits, 'secretword'])
+const traces = (client: Database): readonly string[] => places(client, [digits, lidDigits, 'xyzzysecret'])
 
 it('after an erasure no number, LID or word of the person is anywhere in the database', async () => {
   const { store, client } = await filled()
@@ -250,6 +250,7 @@ it('after an erasure no number, LID or word of the person is anywhere in the dat
   for (const table of ['messages', 'events', 'journal', 'auth_keys', 'addresses', 'audit_entries']) {
     expect(before.map((place) => place.split('.')[0])).toContain(table)
   }
+  expect(places(client, ['xyzzysecret'])).toContain('message_search_data.block')
   expect((await store.people.addressesOf(eva.lid ?? '')).toSorted()).toEqual(addresses.toSorted())
   const { left, isOver } = await eraseAll(store)
   expect({ left, isOver }).toEqual({ left: 0, isOver: true })
@@ -260,6 +261,7 @@ it('after an erasure no number, LID or word of the person is anywhere in the dat
     return traces(world.client)
   })()
   expect(traces(client)).toEqual(others)
+  expect(places(client, ['xyzzysecret'])).toEqual([])
   expect(places(client, [sha256Hex(eva.pn ?? '')]).length).toBeGreaterThan(0)
 })
 
@@ -317,7 +319,7 @@ it('a group that they wrote in is listed as before, their messages say nothing, 
   expect(client.prepare(`select content from messages where id = 'MENTION'`).pluck().get()).toBeNull()
   expect((await store.acts.reactions('EVA2')).length).toBe(1)
   expect(await store.acts.reactions('GROUP1')).toEqual([])
-  const found = await store.search.find(parseSearch('secretword'), {}, { order: 'newest', limit: 9 })
+  const found = await store.search.find(parseSearch('xyzzysecret'), {}, { order: 'newest', limit: 9 })
   expect(found.items).toEqual([])
 })
 
