@@ -14,6 +14,7 @@ import { World } from '../flows/world.ts'
 import { createApi } from '../http/api.ts'
 import { benchmarks } from '../bench/benchmarks.ts'
 import { scenarios } from '../chaos/scenarios.ts'
+import { answers, fillCookbook } from './cookbook.ts'
 import { blocks, quoted, readme, readProjectFile, section, tableRows } from './documents.ts'
 
 const words = (cell: string | undefined): readonly string[] => quoted(cell ?? '')
@@ -77,6 +78,20 @@ test('the queries run on a fresh database', async () => {
   const queries = [...readme.matchAll(/^sqlite3 .*"(select .*)"$/gm)].map(([, query = '']) => query)
   expect(queries.length).toBeGreaterThan(4)
   for (const query of queries) expect(database.prepare(query).all()).toEqual([])
+})
+
+const cookbook = [
+  ...section(readme, 'SQL cookbook').matchAll(/^# (.*)\nsqlite3 -box data\/gateway\.db "\n([^"]*)"$/gm),
+].map(([, question = '', query = '']) => [question, query] as const)
+
+test('every query of the cookbook is run below', () => {
+  expect(cookbook.map(([question]) => question)).toEqual(Object.keys(answers))
+  expect(section(readme, 'SQL cookbook').match(/^sqlite3 /gm)).toHaveLength(cookbook.length)
+})
+
+test.each(cookbook)('%s', async (question, query) => {
+  const database = await fillCookbook()
+  expect(database.prepare(query).all()).toMatchObject(answers[question] ?? [])
 })
 
 test('the walk through the sandbox works as it is typed', async () => {

@@ -232,3 +232,20 @@ it.each([
     ).not.toEqual([])
   }
 })
+
+it.each([
+  ['what happened to a message', `v_message_timeline where message_id = 'M1'`],
+  ['a message', `v_messages where id = 'M1'`],
+  ['the attempts of a delivery', `v_delivery_attempts where delivery_id = 'dlv_1'`],
+  ['who did something to a device', `v_audit where target_kind = 'device' and target_id = 'a'`],
+  ['the history of a device', `v_device_history where device_id = 'a'`],
+])('a view finds %s by an index', async (_, from) => {
+  const file = newFile()
+  await (await openStore({ file })).close()
+  const client = new BetterSqlite(file)
+  const rows = client.prepare<[], { detail: string }>(`explain query plan select * from ${from}`).all()
+  client.close()
+  const scans = rows.map(({ detail }) => detail).filter((detail) => detail.startsWith('SCAN'))
+  // Of what a part of the view has found, not of a table.
+  expect(scans.filter((detail) => !/^SCAN \(/.test(detail))).toEqual([])
+})

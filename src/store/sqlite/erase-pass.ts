@@ -100,7 +100,7 @@ export const createMask = (
   more = '',
 ) => {
   const sets = columns.map((column) => `${column} = ?`).join(', ')
-  const update = client.prepare<unknown[]>(`update ${table} set ${sets}${more} where rowid = +?`)
+  const update = client.prepare(`update ${table} set ${sets}${more} where rowid = +?`)
   return (row: object & { readonly rowid: number }, { naming }: EraseContext): Fate => {
     const values = row as Readonly<Record<string, string | null>>
     const before = columns.map((column) => values[column] ?? null)
