@@ -292,7 +292,7 @@ export type {
 // ---- retention and erasure
 
 export type { RetentionStore } from './retention-store.ts'
-export type { Erased, EraseStep, PeopleStore } from './people-store.ts'
+export type { Erased, PeopleStore } from './people-store.ts'
 
 // ---- people
 
