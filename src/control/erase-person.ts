@@ -43,22 +43,29 @@ export const personToErase = async (
   return addresses
 }
 
+const removeBytes = async (
+  { store, blobs, clock }: EraseContext,
+  files: readonly string[],
+): Promise<void> => {
+  const kept = await store.media.kept(files)
+  for (const sha256 of files) {
+    if (!kept.has(sha256)) await blobs.remove(sha256, clock.now() - putGraceMs)
+  }
+}
+
 /**
  * Erases a person from everything but the chain of the audit trail. What was interrupted is finished when it is asked for
  * again. Throws GatewayError, `person_not_found` when nothing names them.
  */
 export const erasePerson = async (ctx: EraseContext, { person }: { person: string }): Promise<Erasure> => {
-  const { store, blobs, clock, origin } = ctx
+  const { store, clock, origin } = ctx
   const addresses = await personToErase(ctx, person)
   const left: Record<string, number> = {}
   let cursor: string | null = null
   for (;;) {
     const step = await store.people.erase(addresses, { cursor, limit: windowRows }, origin, clock.now())
     if (step.pass !== null && step.left > 0) left[step.pass] = (left[step.pass] ?? 0) + step.left
-    const kept = await store.media.kept(step.files)
-    for (const sha256 of step.files) {
-      if (!kept.has(sha256)) await blobs.remove(sha256, clock.now() - putGraceMs)
-    }
+    if (step.files.length > 0) await removeBytes(ctx, step.files)
     cursor = step.next
     if (cursor === null) {
       if (Object.keys(step.erased).length > 0 || Object.keys(left).length > 0)
