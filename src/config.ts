@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
 import type { RemoteKind } from './domain/media.ts'
+import type { Retention } from './domain/retention.ts'
 import { isLoopback } from './runtime/loopback.ts'
 
 /** A setting or argument is wrong: all that is, one line each. The process ends with code 2. */
@@ -22,6 +23,10 @@ const reserveMbMax = 1_000_000
 const bytesPerMb = 1024 * 1024
 const noiseKeyBytes = 32
 const retentionDaysMax = 36_500
+/** So long WhatsApp may ask for a message again, and receipts for it come. */
+const messagesRetentionDaysMin = 14
+/** Listeners that were away for a while must find where they were. */
+const eventsMaxMin = 1_000
 const dayMs = 24 * 60 * 60 * 1000
 const mediaBytesMaxMax = 2_147_483_648
 
@@ -142,6 +147,12 @@ const settings = {
   MEDIA_AUTO_DOWNLOAD_MAX_BYTES: withDefault(104_857_600, wholeNumber(0, Number.MAX_SAFE_INTEGER)),
   MEDIA_RETENTION_DAYS: optional(wholeNumber(1, retentionDaysMax)),
   MEDIA_QUOTA_BYTES: optional(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  MESSAGES_RETENTION_DAYS: optional(wholeNumber(messagesRetentionDaysMin, retentionDaysMax)),
+  EVENTS_RETENTION_DAYS: withDefault(30, wholeNumber(1, retentionDaysMax)),
+  EVENTS_MAX: withDefault(1_000_000, wholeNumber(eventsMaxMin, Number.MAX_SAFE_INTEGER)),
+  DELIVERIES_RETENTION_DAYS: withDefault(30, wholeNumber(1, retentionDaysMax)),
+  HISTORY_RETENTION_DAYS: optional(wholeNumber(1, retentionDaysMax)),
+  AUDIT_RETENTION_DAYS: optional(wholeNumber(1, retentionDaysMax)),
   MEDIA_S3_ENDPOINT: optional(httpUrl('https://s3.eu-central-1.amazonaws.com')),
   MEDIA_S3_BUCKET: optional(textLike(/^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/, 'must be the name of a bucket')),
   MEDIA_S3_REGION: withDefault('us-east-1', textLike(/^[\w-]{1,64}$/, 'must be the name of a region')),
@@ -212,6 +223,7 @@ export interface Config {
     /** Undefined: files are kept in the data folder. */
     readonly s3: S3Config | undefined
   }
+  readonly retention: Retention
   readonly mediaIn: {
     /** Of one file. */
     readonly bytesMax: number
@@ -244,6 +256,8 @@ export interface Config {
 
 /** The names of all variables, for the documents and their test. */
 export const settingNames: readonly string[] = Object.keys(settings)
+
+const ageOf = (days: number | undefined): number | null => (days === undefined ? null : days * dayMs)
 
 const parseVersion = (text: string | undefined): readonly [number, number, number] | undefined => {
   if (text === undefined) return undefined
@@ -326,9 +340,17 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
     pairingTimeoutMs: data.PAIRING_TIMEOUT_MS,
     media: Object.freeze({
       autoFetch: { kinds: data.MEDIA_AUTO_DOWNLOAD, bytesMax: data.MEDIA_AUTO_DOWNLOAD_MAX_BYTES },
-      retentionMs: data.MEDIA_RETENTION_DAYS === undefined ? null : data.MEDIA_RETENTION_DAYS * dayMs,
+      retentionMs: ageOf(data.MEDIA_RETENTION_DAYS),
       quotaBytes: data.MEDIA_QUOTA_BYTES ?? null,
       s3: s3Of(data),
+    }),
+    retention: Object.freeze({
+      messagesMs: ageOf(data.MESSAGES_RETENTION_DAYS),
+      eventsMs: ageOf(data.EVENTS_RETENTION_DAYS),
+      eventsMax: data.EVENTS_MAX,
+      deliveriesMs: ageOf(data.DELIVERIES_RETENTION_DAYS),
+      historyMs: ageOf(data.HISTORY_RETENTION_DAYS),
+      auditMs: ageOf(data.AUDIT_RETENTION_DAYS),
     }),
     mediaIn: Object.freeze({
       bytesMax: data.MEDIA_MAX_BYTES,

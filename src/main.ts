@@ -31,6 +31,7 @@ Usage: node src/main.ts COMMAND
   link DEVICE            link a device here in the terminal
   audit verify           check that nobody has changed the audit trail
   audit export           write the audit trail as JSON lines
+  erase PERSON --yes     erase a person from the data, by phone number or JID
 
 Options: --help, --version. Settings are environment variables; README.md lists them.
 `
@@ -43,6 +44,8 @@ const commandHelp: Readonly<Record<string, string>> = {
     'Usage: node src/main.ts connector\n\nKeeps the devices of DATA_DIR connected to WhatsApp. A second one waits until the first is gone.\n',
   sandbox:
     'Usage: node src/main.ts sandbox [--with-gateway]\n\nRuns a simulated WhatsApp on SANDBOX_PORT, with phones that can scan, write and read. --with-gateway runs a\ngateway beside it that talks to it and keeps its data in DATA_DIR (default ./data/sandbox).\n',
+  erase:
+    'Usage: node src/main.ts erase PERSON [--yes]\n\nErases a person from DATA_DIR, by phone number or JID: messages, files, events, keys. The chain of the audit trail\nkeeps a hash. Without --yes it only says whom it would erase. What was interrupted is finished by the next run.\n',
   link: 'Usage: node src/main.ts link DEVICE\n\nShows the QR code of a device in the terminal until the device is connected.\n',
   audit:
     'Usage: node src/main.ts audit verify [--checkpoint SEQ:HASH] [--json]\n       node src/main.ts audit export\n\nverify walks the audit trail of DATA_DIR, beside a running gateway or without one, and names the first entry that was changed or\nremoved; then it exits with 1. --checkpoint holds it against a line "audit checkpoint" that was kept of the log. export writes all\nentries to the standard output, oldest first.\n',
@@ -108,6 +111,7 @@ interface Parsed {
   readonly command: string
   readonly args: readonly string[]
   readonly withGateway: boolean
+  readonly yes: boolean
   readonly json: boolean
   readonly checkpoint: KeptPoint | undefined
 }
@@ -152,6 +156,14 @@ const run = async (parsed: Parsed): Promise<void> => {
         }),
       )
     }
+    case 'erase': {
+      const { erase } = await import('./commands/erase.ts')
+      const [person = ''] = args
+      const quiet = createLog({ level: 'error', format: config.logFormat, name: command })
+      const erased = await erase(config, quiet, { person, isSure: parsed.yes, print: write })
+      process.exitCode = erased ? 0 : exitFailed
+      return
+    }
     case 'link': {
       const { linkDevice } = await import('./commands/link.ts')
       const [deviceId = ''] = args
@@ -172,6 +184,7 @@ const run = async (parsed: Parsed): Promise<void> => {
 /** Which command an option goes with. */
 const optionOwners: Readonly<Record<string, string>> = {
   'with-gateway': 'sandbox',
+  yes: 'erase',
   json: 'audit verify',
   checkpoint: 'audit verify',
 }
@@ -181,6 +194,8 @@ const argumentProblems = (command: string, args: readonly string[]): readonly st
     case 'link':
       if (args.length !== 1) return ['link takes one DEVICE']
       return deviceIdPattern.test(args[0] ?? '') ? [] : [deviceIdRule]
+    case 'erase':
+      return args.length === 1 ? [] : ['erase takes one PERSON']
     case 'audit':
       return args.length === 1 && ['verify', 'export'].includes(args[0] ?? '')
         ? []
@@ -200,6 +215,7 @@ const parse = (): Parsed | undefined => {
       'with-gateway': { type: 'boolean' },
       json: { type: 'boolean' },
       checkpoint: { type: 'string' },
+      yes: { type: 'boolean' },
     },
   })
   const [command, ...args] = positionals
@@ -233,6 +249,7 @@ const parse = (): Parsed | undefined => {
     withGateway: values['with-gateway'] === true,
     json: values['json'] === true,
     checkpoint,
+    yes: values['yes'] === true,
   }
 }
 

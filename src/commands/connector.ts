@@ -106,6 +106,7 @@ export const startConnectorService = async (
           bytesMax: downloadBytesMax,
           checkRoom: createCheckRoom(config.dataDir, config.diskReserveBytes),
         },
+        retention: config.retention,
         leaseTtlMs,
         renderQr: (text) => renderQr(text, 'data-url'),
         isDead: (other) => deaths.isDead(other),

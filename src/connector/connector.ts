@@ -4,6 +4,7 @@ import type { Limits } from '../domain/connection.ts'
 import { type Device, isUnsettled } from '../domain/device.ts'
 import type { Event } from '../domain/event.ts'
 import { connectorSeat, deviceLeaseName, type Lease } from '../domain/lease.ts'
+import type { Retention } from '../domain/retention.ts'
 import { createStep } from '../domain/step.ts'
 import { startLeaseKeeper } from '../lease/lease-keeper.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -18,6 +19,7 @@ import { startAuditClerk } from './audit-clerk.ts'
 import { startGiveUp } from './give-up.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
+import { startRetentionSweeper } from './retention-sweeper.ts'
 import type { MediaDeps } from './traffic.ts'
 import { startOutboxClerk } from './outbox-clerk.ts'
 
@@ -32,6 +34,7 @@ export interface ConnectorOptions {
   /** So many devices log in at a time. */
   readonly loginsMax: number
   readonly media: ConnectorMedia
+  readonly retention: Retention
   readonly leaseTtlMs: number
   readonly renderQr: (text: string) => Promise<string>
   readonly isDead: (owner: string) => Promise<boolean>
@@ -261,6 +264,11 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     log,
   }
   const sweeper = startMediaSweeper({ media: store.media, blobs, retentionMs, quotaBytes, ...sweep })
+  const retention = startRetentionSweeper({
+    retention: store.retention,
+    limits: options.retention,
+    ...sweep,
+  })
   const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
   const auditClerk = startAuditClerk({ audit: store.audit, clock, lease: () => seat, log })
   const clerk = startOutboxClerk({
@@ -284,6 +292,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
         feed.stop(),
         loop.stop(),
         sweeper.stop(),
+        retention.stop(),
         givingUp.stop(),
         auditClerk.stop(),
         clerk.stop(),

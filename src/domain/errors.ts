@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'bulk_not_found'
   | 'bulk_ended'
   | 'operations_full'
+  | 'person_not_found'
+  | 'person_is_ours'
   | 'message_not_scheduled'
   | 'idempotency_conflict'
   | 'media_not_found'

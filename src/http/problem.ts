@@ -61,6 +61,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   bulk_not_found: { status: 404, title: 'No such bulk' },
   bulk_ended: { status: 409, title: 'The bulk has ended' },
   operations_full: { status: 429, title: 'Too many operations wait', retryAfterSeconds: 10 },
+  person_not_found: { status: 404, title: 'No such person' },
+  person_is_ours: { status: 409, title: 'The person is an account of ours' },
   message_not_scheduled: { status: 409, title: 'The message does not wait for its time' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },
   media_not_found: { status: 404, title: 'No such file' },

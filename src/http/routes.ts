@@ -16,6 +16,7 @@ import { numberRoutes } from './routes/numbers.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pairingRoutes } from './routes/pairing.ts'
+import { peopleRoutes } from './routes/people.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
@@ -41,5 +42,6 @@ export const routes: readonly Route[] = [
   ...webhookRoutes,
   ...deliveryRoutes,
   ...auditRoutes,
+  ...peopleRoutes,
   ...healthRoutes,
 ]

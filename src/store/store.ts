@@ -21,6 +21,8 @@ import type { ReceiptStore } from './receipt-store.ts'
 export type { PacingStore, PlanView, ScheduledMessage, ScheduleStore } from './schedule-store.ts'
 import type { MediaStore } from './media-store.ts'
 import type { BulkStore } from './bulk-store.ts'
+import type { PeopleStore } from './people-store.ts'
+import type { RetentionStore } from './retention-store.ts'
 import type { ChatStore, SearchStore } from './search-store.ts'
 import type {
   Direction,
@@ -289,6 +291,11 @@ export type {
   Work,
 } from './webhook-store.ts'
 
+// ---- retention and erasure
+
+export type { RetentionStore } from './retention-store.ts'
+export type { Erased, PeopleStore } from './people-store.ts'
+
 // ---- people
 
 export interface AddressStore {
@@ -371,6 +378,8 @@ export interface Store {
   readonly events: EventStore
   readonly audit: AuditStore
   readonly webhooks: WebhookStore
+  readonly retention: RetentionStore
+  readonly people: PeopleStore
   /**
    * Calls `listener` after something may have changed, by this process or another. It is a hint: it may come late,
    * twice, or for nothing. Returns the way to stop it.

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Config, readConfig, settingNames, UsageError } from '../../src/config.ts'
 
+const dayMs = 24 * 60 * 60 * 1_000
 const key = 'ab'.repeat(32)
 const url = 'ws://127.0.0.1:3100/ws/chat'
 
@@ -37,6 +38,14 @@ describe('the settings of an empty environment', () => {
         retentionMs: null,
         quotaBytes: null,
         s3: undefined,
+      },
+      retention: {
+        messagesMs: null,
+        eventsMs: 30 * dayMs,
+        eventsMax: 1_000_000,
+        deliveriesMs: 30 * dayMs,
+        historyMs: null,
+        auditMs: null,
       },
       mediaIn: {
         bytesMax: 104_857_600,
@@ -85,6 +94,12 @@ describe('a setting', () => {
         MEDIA_AUTO_DOWNLOAD_MAX_BYTES: '5',
         MEDIA_RETENTION_DAYS: '2',
         MEDIA_QUOTA_BYTES: '1000',
+        MESSAGES_RETENTION_DAYS: '14',
+        EVENTS_RETENTION_DAYS: '3',
+        EVENTS_MAX: '1000',
+        DELIVERIES_RETENTION_DAYS: '4',
+        HISTORY_RETENTION_DAYS: '5',
+        AUDIT_RETENTION_DAYS: '6',
         MEDIA_S3_ENDPOINT: 'http://127.0.0.1:9000',
         MEDIA_S3_BUCKET: 'files',
         MEDIA_S3_REGION: 'eu-central-1',
@@ -130,6 +145,14 @@ describe('a setting', () => {
           secretAccessKey: 'secret',
         },
       },
+      retention: {
+        messagesMs: 14 * dayMs,
+        eventsMs: 3 * dayMs,
+        eventsMax: 1_000,
+        deliveriesMs: 4 * dayMs,
+        historyMs: 5 * dayMs,
+        auditMs: 6 * dayMs,
+      },
       mediaIn: {
         bytesMax: 1_000,
         urlAllow: ['nas.local', '10.1.0.0/16', 'fd00::/8', '127.0.0.1'],
@@ -167,6 +190,9 @@ describe('a setting', () => {
       'pictures',
       'MEDIA_AUTO_DOWNLOAD must be all, none, or some of image, video, audio, document, sticker with commas between',
     ],
+    ['MESSAGES_RETENTION_DAYS', '13', 'MESSAGES_RETENTION_DAYS must be a whole number from 14 to 36500'],
+    ['EVENTS_MAX', '999', 'EVENTS_MAX must be a whole number from 1000 to 9007199254740991'],
+    ['AUDIT_RETENTION_DAYS', '0', 'AUDIT_RETENTION_DAYS must be a whole number from 1 to 36500'],
     ['MEDIA_RETENTION_DAYS', '0', 'MEDIA_RETENTION_DAYS must be a whole number from 1 to 36500'],
     [
       'MEDIA_S3_PREFIX',

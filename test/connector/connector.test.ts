@@ -4,7 +4,7 @@ import { requestPairingCode, restart, start, stop } from '../../src/domain/devic
 import { connectorSeat, deviceLeaseName } from '../../src/domain/lease.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { Store } from '../../src/store/store.ts'
-import { limits, noLuck } from '../domain/fixtures.ts'
+import { keepAll, limits, noLuck } from '../domain/fixtures.ts'
 import { enqueue, messageOf, origin, self } from '../store/conformance/fixtures.ts'
 import { account, scriptWhatsApp, type ScriptedSocket } from './scripted-whatsapp.ts'
 import { keepLog, openMemory, refusal, rowOf, until, wrap } from './world.ts'
@@ -49,6 +49,7 @@ const startOne = (
       retentionMs: null,
       quotaBytes: null,
     },
+    retention: keepAll,
     leaseTtlMs: ttlMs,
     renderQr: (text) => Promise.resolve(`data:${text}`),
     isDead: (other) => Promise.resolve(dead.has(other)),

@@ -21,6 +21,7 @@ import { createApi } from '../http/api.ts'
 import { playDispatcher } from '../http/webhook-world.ts'
 import { benchmarks } from '../bench/benchmarks.ts'
 import { scenarios } from '../chaos/scenarios.ts'
+import { answers, fillCookbook } from './cookbook.ts'
 import { blocks, quoted, readme, readProjectFile, section, tableRows } from './documents.ts'
 
 const words = (cell: string | undefined): readonly string[] => quoted(cell ?? '')
@@ -118,6 +119,20 @@ test('the examples of webhooks work as they are typed', async () => {
     { state: 'active', filter: { events: ['message.*'], notChats: ['*@g.us'] } },
     { filter: { devices: ['customer2'] } },
   ])
+})
+
+const cookbook = [
+  ...section(readme, 'SQL cookbook').matchAll(/^# (.*)\nsqlite3 -box data\/gateway\.db "\n([^"]*)"$/gm),
+].map(([, question = '', query = '']) => [question, query] as const)
+
+test('every query of the cookbook is run below', () => {
+  expect(cookbook.map(([question]) => question)).toEqual(Object.keys(answers))
+  expect(section(readme, 'SQL cookbook').match(/^sqlite3 /gm)).toHaveLength(cookbook.length)
+})
+
+test.each(cookbook)('%s', async (question, query) => {
+  const database = await fillCookbook()
+  expect(database.prepare(query).all()).toMatchObject(answers[question] ?? [])
 })
 
 test('the walk through the sandbox works as it is typed', async () => {

@@ -2,6 +2,7 @@
 import type { Origin } from '../../src/domain/audit.ts'
 import type { Limits } from '../../src/domain/connection.ts'
 import type { Account, Device, Qr } from '../../src/domain/device.ts'
+import type { Retention } from '../../src/domain/retention.ts'
 import type { SocketClose } from '../../src/domain/disconnect.ts'
 
 export const second = 1_000
@@ -35,6 +36,16 @@ export const limits: Limits = {
   storeStableMs: minute,
   stableMs: 10 * second,
   promptReconnectsMax: 3,
+}
+
+/** Nothing is ever removed. */
+export const keepAll: Retention = {
+  messagesMs: null,
+  eventsMs: null,
+  eventsMax: 1_000_000,
+  deliveriesMs: null,
+  historyMs: null,
+  auditMs: null,
 }
 
 /** No luck: the longest wait that a backoff allows, less one part in a million. */

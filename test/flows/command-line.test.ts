@@ -35,11 +35,28 @@ test('--help is everywhere and ends with 0', async () => {
     ['connector', '--help'],
     ['sandbox', '--help'],
     ['link', '--help'],
+    ['erase', '--help'],
   ]) {
     const { code, output } = await finished(args)
     expect(code).toBe(0)
     expect(output).toContain('Usage')
   }
+})
+
+test('erase says whom it would erase, and needs --yes to do it', async () => {
+  const data = { DATA_DIR: path.join(folder, 'erase') }
+  expect(await finished(['erase', '+49 155 59876543'], data)).toEqual({
+    code: 1,
+    output: expect.stringMatching(/This erases 4915559876543@s\.whatsapp\.net from .* Add --yes/),
+  })
+  expect(await finished(['erase', '4915559876543', '--yes'], data)).toEqual({
+    code: 1,
+    output: expect.stringContaining('nothing that is kept here names this person'),
+  })
+  expect(await finished(['link', 'a', '--yes'], data)).toMatchObject({
+    code: 2,
+    output: expect.stringContaining('--yes goes with erase'),
+  })
 })
 
 test('every wrong argument is named, and the process ends with 2', async () => {

@@ -18,6 +18,7 @@ import { outboxCases } from './openapi-cases/outbox.ts'
 import { searchCases } from './openapi-cases/search.ts'
 import { operationCases } from './openapi-cases/operations.ts'
 import { webhookCases } from './openapi-cases/webhooks.ts'
+import { peopleCases } from './openapi-cases/people.ts'
 
 const cases = [
   ...deviceCases,
@@ -33,6 +34,7 @@ const cases = [
   ...outboxCases,
   ...bulkCases,
   ...webhookCases,
+  ...peopleCases,
   ...healthCases,
 ]
 

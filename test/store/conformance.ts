@@ -20,6 +20,7 @@ import { describePending } from './conformance/pending.ts'
 import { describeReceipts } from './conformance/receipts.ts'
 import { describeOutbox } from './conformance/outbox.ts'
 import { describePacing } from './conformance/pacing.ts'
+import { describeRetention } from './conformance/retention.ts'
 import { describeSchedule } from './conformance/schedule.ts'
 import { describeSearch } from './conformance/search.ts'
 import { describeWebhooksProperty } from './conformance/webhooks-property.ts'
@@ -48,6 +49,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeLeases(open)
     describeLogs(open)
     describeAudit(open)
+    describeRetention(open)
     describeSearch(open)
     describeChats(open)
     describeWebhooks(open)

@@ -36,6 +36,7 @@ const sortsAllowed = [
   'promoted_at is null',
   'order by bm25(',
   'from "audit_checkpoints"',
+  'from audit_checkpoints',
 ]
 
 interface Planned {
@@ -236,6 +237,16 @@ it.each([
     'from "webhook_attempts" where',
     'webhook_attempts_by_delivery (delivery_id=?)',
   ],
+  [
+    'old messages',
+    'where m.device_id = ?',
+    'messages_by_device (device_id=? AND created_at>? AND created_at<?)',
+  ],
+  ['who else has a file', 'select 1 from messages where json_extract', 'messages_by_file (<expr>=?)'],
+  ['the files of a message', 'where message_id = ? or id = ?', 'media_by_message (message_id=?)'],
+  ['old deliveries', 'settled_at < ?', 'webhook_deliveries_settled (settled_at>? AND settled_at<?)'],
+  ['deliveries of an event', 'where event_seq = ?', 'webhook_deliveries_by_event (event_seq=?)'],
+  ['the oldest events', 'select seq, at from events', 'INTEGER PRIMARY KEY (rowid>?)'],
   ['new events', 'from "events" where ("events"."seq" > ?', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list',
@@ -243,7 +254,7 @@ it.each([
     'messages_by_device (device_id=? AND created_at>? AND created_at<?)',
   ],
   ['what a search has found', 'from message_search', 'INTEGER PRIMARY KEY (rowid=?)'],
-  ['what is to be indexed', 'insert into message_search', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['what is to be indexed', 'insert into message_search (rowid', 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   [
     'a list of a chat',
     'indexed by messages_by_chat_pn',
@@ -290,4 +301,21 @@ it.each([
       source,
     ).not.toEqual([])
   }
+})
+
+it.each([
+  ['what happened to a message', `v_message_timeline where message_id = 'M1'`],
+  ['a message', `v_messages where id = 'M1'`],
+  ['the attempts of a delivery', `v_delivery_attempts where delivery_id = 'dlv_1'`],
+  ['who did something to a device', `v_audit where target_kind = 'device' and target_id = 'a'`],
+  ['the history of a device', `v_device_history where device_id = 'a'`],
+])('a view finds %s by an index', async (_, from) => {
+  const file = newFile()
+  await (await openStore({ file })).close()
+  const client = new BetterSqlite(file)
+  const rows = client.prepare<[], { detail: string }>(`explain query plan select * from ${from}`).all()
+  client.close()
+  const scans = rows.map(({ detail }) => detail).filter((detail) => detail.startsWith('SCAN'))
+  // Of what a part of the view has found, not of a table.
+  expect(scans.filter((detail) => !detail.startsWith('SCAN ('))).toEqual([])
 })

@@ -96,8 +96,10 @@ export const createEvents = (
       }
       const end = filter.until ?? (await engine.read(latest))
       const found: Event[] = []
-      for (let from = after; from < end && found.length < filter.limit; from += windowSeqs) {
-        if (from > after) await turn()
+      // Where nothing is kept any more there is nothing to look through.
+      const first = Math.max(after, await engine.read(floor))
+      for (let from = first; from < end && found.length < filter.limit; from += windowSeqs) {
+        if (from > first) await turn()
         const until = Math.min(from + windowSeqs, end)
         const limit = filter.limit - found.length
         found.push(...(await engine.read(() => select(from, until, { ...filter, limit }))))

@@ -24,6 +24,7 @@ import { createInbound } from './inbound.ts'
 import { createLeases } from './leases.ts'
 import { createMedia } from './media.ts'
 import { createMediaQueries } from './media-rows.ts'
+import { createMessageRemoval } from './message-removal.ts'
 import { createMessageMarks } from './message-marks.ts'
 import { createMessageQueries } from './message-rows.ts'
 import { createMessages, createReceive } from './messages.ts'
@@ -35,7 +36,9 @@ import { createCancel } from './outbox-cancel.ts'
 import { createOutboxQueue } from './outbox-queue.ts'
 import { createExpire, createSchedule } from './outbox-schedule.ts'
 import { createOutbox } from './outbox.ts'
+import { createPeople } from './people.ts'
 import { createReceipts } from './receipts.ts'
+import { createRetention } from './retention.ts'
 import { type CheckRoom, createRoom } from './room.ts'
 import { createSearch } from './search.ts'
 import { createPacing } from './pacing.ts'
@@ -161,6 +164,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const receive = createReceive({ tracer, queries: messageQueries, queue, acts: actQueries })
   const expire = createExpire({ tracer, messages: messageQueries, queue })
   const cancel = createCancel({ tracer, messages: messageQueries, queue })
+  const removal = createMessageRemoval(db)
   const meta = createMeta(db, engine, checkRoom)
 
   return {
@@ -230,6 +234,8 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     events: createEvents(db, engine, { fence, tracer, addresses: addressQueries }),
     audit: createAudit(db, engine, { fence, chain }),
     webhooks: createWebhooks(engine, { fence, tracer, queries: webhookQueries, fanOut }),
+    retention: createRetention(db, engine, { fence, tracer, removal }),
+    people: createPeople(db, engine, { tracer, queue, cancel, removal, fanOut }),
     onChange: (listener) => wakeups.subscribe(listener),
     ...meta,
     async close() {

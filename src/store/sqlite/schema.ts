@@ -167,6 +167,10 @@ export const messages = sqliteTable(
     index('messages_pending')
       .on(t.deviceId, t.createdAt)
       .where(sql`type = 'undecryptable' and status <> 'failed'`),
+    // In words that the `sqlite3` of older systems knows too: it reads the whole schema first.
+    index('messages_by_file')
+      .on(sql`json_extract(body, '$.media.uploadId')`)
+      .where(sql`json_extract(body, '$.media.uploadId') is not null`),
     index('messages_without_sender_pn').on(t.deviceId, t.senderLid).where(sql`sender_pn is null`),
     index('messages_without_sender_lid').on(t.deviceId, t.senderPn).where(sql`sender_lid is null`),
     check('messages_direction', oneOf('direction', directions)),

@@ -15,6 +15,7 @@ import { createPort, type PortDefects } from './port.ts'
 import type { Server } from './server.ts'
 import { createStoreEdge, type Refusals, type Witness } from './store-edge.ts'
 import { memoryBlobs } from '../../media/memory-blobs.ts'
+import { keepAll } from '../../domain/fixtures.ts'
 
 const secondMs = 1_000
 export const leaseTtlMs = 6 * secondMs
@@ -113,6 +114,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
         clock: frame.clock,
         random: () => chance.next(),
         limits,
+        retention: keepAll,
         leaseTtlMs,
         loginsMax: 2,
         media: {
