@@ -7,6 +7,7 @@ import { createApi, type Api } from './api.ts'
 import { bulkCases } from './openapi-cases/bulks.ts'
 import { deviceCases } from './openapi-cases/devices.ts'
 import { fileCases } from './openapi-cases/files.ts'
+import { auditCases } from './openapi-cases/audit.ts'
 import { exportCases } from './openapi-cases/export.ts'
 import { forwardCases } from './openapi-cases/forward.ts'
 import { healthCases } from './openapi-cases/health.ts'
@@ -24,6 +25,7 @@ const cases = [
   ...fileCases,
   ...uploadCases,
   ...exportCases,
+  ...auditCases,
   ...searchCases,
   ...operationCases,
   ...outboxCases,
