@@ -10,7 +10,9 @@ import { createAuditChain } from '../../src/store/sqlite/audit-chain.ts'
 import { drizzle } from '../../src/store/sqlite/drizzle.ts'
 import { createEngine, engineLimits } from '../../src/store/sqlite/engine.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
+import { createFanOut } from '../../src/store/sqlite/fan-out.ts'
 import { createTracer } from '../../src/store/sqlite/trace.ts'
+import { createWebhookQueries } from '../../src/store/sqlite/webhook-rows.ts'
 import type { AuditStore } from '../../src/store/store.ts'
 import { newFile } from './files.ts'
 
@@ -45,7 +47,8 @@ export const openTrail = async (): Promise<Trail> => {
     onCommit: () => undefined,
   })
   const chain = createAuditChain(db)
-  const tracer = createTracer(db, chain)
+  const fanOut = createFanOut(db, createWebhookQueries(db))
+  const tracer = createTracer(db, { chain, fanOut })
   const audit = createAudit(db, engine, { fence: () => undefined, chain })
   let written = 0
   const write: Trail['write'] = (entries, more = {}) => {
