@@ -78,12 +78,14 @@ const kindsOfMedia: Parse<ReadonlySet<RemoteKind>> = (text) => {
     : { problem: `must be all, none, or some of ${mediaKinds.join(', ')} with commas between` }
 }
 
-const httpUrl: Parse<string> = (value) => {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.username === ''
-    ? { value }
-    : { problem: 'must be an http:// or https:// URL, such as https://s3.eu-central-1.amazonaws.com' }
-}
+const httpUrl =
+  (example: string): Parse<string> =>
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined
+    return url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.username === ''
+      ? { value }
+      : { problem: `must be an http:// or https:// URL, such as ${example}` }
+  }
 
 const networkBits: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
 
@@ -127,6 +129,7 @@ const logFormats: readonly LogFormat[] = ['pretty', 'json']
 const settings = {
   HOST: withDefault('127.0.0.1', anyText),
   PORT: withDefault(3000, wholeNumber(0, portMax)),
+  PUBLIC_URL: optional(httpUrl('https://gateway.example.com')),
   DATA_DIR: withDefault('./data', anyText),
   DISK_RESERVE_MB: withDefault(64, wholeNumber(0, reserveMbMax)),
   SANDBOX_PORT: withDefault(3100, wholeNumber(0, portMax)),
@@ -139,7 +142,7 @@ const settings = {
   MEDIA_AUTO_DOWNLOAD_MAX_BYTES: withDefault(104_857_600, wholeNumber(0, Number.MAX_SAFE_INTEGER)),
   MEDIA_RETENTION_DAYS: optional(wholeNumber(1, retentionDaysMax)),
   MEDIA_QUOTA_BYTES: optional(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
-  MEDIA_S3_ENDPOINT: optional(httpUrl),
+  MEDIA_S3_ENDPOINT: optional(httpUrl('https://s3.eu-central-1.amazonaws.com')),
   MEDIA_S3_BUCKET: optional(textLike(/^[a-z\d][a-z\d.-]{1,61}[a-z\d]$/, 'must be the name of a bucket')),
   MEDIA_S3_REGION: withDefault('us-east-1', textLike(/^[\w-]{1,64}$/, 'must be the name of a region')),
   MEDIA_S3_PREFIX: withDefault(
@@ -187,6 +190,8 @@ interface S3Config {
 export interface Config {
   readonly host: string
   readonly port: number
+  /** Under which others reach the API, without a slash at its end; undefined: as it listens. */
+  readonly publicUrl: string | undefined
   /** Absolute. */
   readonly dataDir: string
   /** So much of the disk is kept for what is under way: with less, no new message is accepted. */
@@ -310,6 +315,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
   return Object.freeze({
     host: data.HOST,
     port: data.PORT,
+    publicUrl: data.PUBLIC_URL?.replace(/\/+$/, ''),
     dataDir: path.resolve(data.DATA_DIR),
     diskReserveBytes: data.DISK_RESERVE_MB * bytesPerMb,
     sandboxPort: data.SANDBOX_PORT,

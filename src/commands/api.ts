@@ -10,6 +10,7 @@ import { answerUnreadable, createHttpServer } from '../http/malformed.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { newId } from '../runtime/ids.ts'
+import { startDispatcherService } from './dispatcher.ts'
 import { createMediaIn } from './media-in.ts'
 import { openBlobs } from './open-blobs.ts'
 import { openData } from './open-data.ts'
@@ -95,6 +96,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     const url = `http://${host}:${port}`
+    services.push(await startDispatcherService({ config, url, store, blobs }, log))
     log.info({ url, dataDir: config.dataDir }, `🚀 WhatsApp API gateway running on ${url}`)
     return { url, stop: () => stopAll(services) }
   } catch (error) {

@@ -16,6 +16,9 @@ export interface Lease {
 /** The seat that a connector must hold before it claims any device of a data folder. */
 export const connectorSeat = 'connector'
 
+/** The seat of whoever brings events to webhook endpoints: one of all API processes of a data folder. */
+export const dispatcherSeat = 'webhooks'
+
 export const deviceLeaseName = (deviceId: string): string => `device/${deviceId}`
 
 /** A write came with a lease that someone else has taken since: whoever holds it must drop its sockets. */

@@ -25,9 +25,10 @@ const lines = (...parts: readonly (string | undefined)[]): string =>
 const placeOf = ({ latitude, longitude, name, address }: Place): string =>
   lines(`Location: https://maps.google.com/?q=${latitude},${longitude}`, name, address)
 
-type Content = Exclude<MessageBody, BodyAct & BodyOptions>
+export type Content = Exclude<MessageBody, BodyAct & BodyOptions>
 
-const contentOf = (body: Content): string => {
+/** What people read of a body, in words; of one with a file that it has one. */
+export const contentOf = (body: Content): string => {
   switch (body.type) {
     case 'text':
       return body.text

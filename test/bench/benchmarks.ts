@@ -11,6 +11,7 @@ import { receive } from './receive.ts'
 import { reconnecting } from './reconnects.ts'
 import { restarting } from './restart.ts'
 import { send } from './send.ts'
+import { webhooks } from './webhooks.ts'
 
 export const benchmarks: readonly Benchmark[] = [
   mainJob,
@@ -22,6 +23,7 @@ export const benchmarks: readonly Benchmark[] = [
   growth,
   contention,
   media,
+  webhooks,
   memory,
   reconnecting,
   restarting,

@@ -20,6 +20,7 @@ describe('the settings of an empty environment', () => {
     expect(readConfig({})).toEqual({
       host: '127.0.0.1',
       port: 3000,
+      publicUrl: undefined,
       dataDir: path.resolve('data'),
       diskReserveBytes: 64 * 1024 * 1024,
       sandboxPort: 3100,
@@ -71,6 +72,7 @@ describe('a setting', () => {
       readConfig({
         HOST: '0.0.0.0',
         PORT: '8080',
+        PUBLIC_URL: 'https://gateway.example.com/whatsapp/',
         DATA_DIR: '/var/lib/gateway',
         DISK_RESERVE_MB: '7',
         SANDBOX_PORT: '0',
@@ -106,6 +108,7 @@ describe('a setting', () => {
     ).toEqual({
       host: '0.0.0.0',
       port: 8080,
+      publicUrl: 'https://gateway.example.com/whatsapp',
       dataDir: '/var/lib/gateway',
       diskReserveBytes: 7 * 1024 * 1024,
       sandboxPort: 0,
@@ -174,6 +177,11 @@ describe('a setting', () => {
     ['WHATSAPP_VERSION', '2.3000.x', 'WHATSAPP_VERSION must be three numbers, such as 2.3000.1043857760'],
     ['WHATSAPP_QR_TIMEOUT_MS', '1', 'WHATSAPP_QR_TIMEOUT_MS must be a whole number from 500 to 600000'],
     ['MEDIA_MAX_BYTES', '0', 'MEDIA_MAX_BYTES must be a whole number from 1 to 2147483648'],
+    [
+      'PUBLIC_URL',
+      'gateway.example.com',
+      'PUBLIC_URL must be an http:// or https:// URL, such as https://gateway.example.com',
+    ],
     [
       'WEBHOOK_URL_ALLOW',
       'http://crm.local',

@@ -74,6 +74,7 @@ const copyOf = (store: Store): Store => ({
   media: { ...store.media },
   leases: { ...store.leases },
   events: { ...store.events },
+  webhooks: { ...store.webhooks },
 })
 
 export const openMemory = async (): Promise<Store> => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startLeaseKeeper } from '../../src/connector/lease-keeper.ts'
+import { startLeaseKeeper } from '../../src/lease/lease-keeper.ts'
 import type { Lease } from '../../src/domain/lease.ts'
 import type { Store } from '../../src/store/store.ts'
-import { keepLog, openMemory, refusal, refuse, TestClock, until, wrap } from './world.ts'
+import { keepLog, openMemory, refusal, refuse, TestClock, until, wrap } from '../connector/world.ts'
 
 const hourMs = 60 * 60 * 1000
 /** Short, since the checks of a keeper are parts of it; its clock is the test's. */
