@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { Config } from '../config.ts'
-import { createAddressGuard } from '../media/addresses.ts'
+import { createAddressGuard, type AddressGuard } from '../media/addresses.ts'
 import { isLoopback } from '../runtime/loopback.ts'
 
 /** Whoever can reach a gateway that only listens here is on this machine already. */
@@ -12,12 +12,15 @@ const addressesOf = (host: string): readonly string[] => {
   return /^(?:.+\.)?localhost\.?$/.test(host) ? ['127.0.0.1', '::1'] : []
 }
 
+type Settings = Pick<Config, 'host' | 'webhooks'>
+
+/** Which addresses events may be sent to. */
+export const createWebhookGuard = ({ host, webhooks }: Settings): AddressGuard =>
+  createAddressGuard([...webhooks.urlAllow, ...(isLoopback(host) ? loopback : [])])
+
 /** Why events can never be sent to a URL; undefined when that shows only when they are. */
-export const createWebhookUrlProblem = ({
-  host: ownHost,
-  webhooks: { urlAllow },
-}: Pick<Config, 'host' | 'webhooks'>): ((url: string) => string | undefined) => {
-  const guard = createAddressGuard([...urlAllow, ...(isLoopback(ownHost) ? loopback : [])])
+export const createWebhookUrlProblem = (config: Settings): ((url: string) => string | undefined) => {
+  const guard = createWebhookGuard(config)
   return (url) => {
     const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
     const addresses = addressesOf(host)

@@ -70,6 +70,28 @@ test('a message reaches an endpoint, signed, and an old receiver in the form tha
   await eventually('that is written down', () => stateOf('whk_events') === 'delivered')
 })
 
+test('one that the API has made can be tried out, and a device can bring one along', async () => {
+  const { url, received } = await receive()
+  const { status, body } = await world.api('POST', '/api/webhooks', {
+    url,
+    secret,
+    events: ['device.linked'],
+  })
+  expect(status).toBe(201)
+  const tested = await world.api('POST', `/api/webhooks/${String(body['id'])}/test`)
+  expect(tested).toMatchObject({
+    status: 200,
+    body: { delivery: { state: 'delivered' }, attempt: { number: 1, status: 200 } },
+  })
+  expect(received.map(verified)).toMatchObject([{ type: 'webhook.tested' }])
+  const webhook = { url: `${url}/2`, secret, events: ['device.*'] }
+  const started = await world.api('POST', '/api/devices/own/start', { webhook })
+  expect(started).toMatchObject({ status: 200, body: { status: 'starting', webhook: { secret } } })
+  await eventually('its first event arrives', () =>
+    received.map(verified).some(({ type }) => type === 'device.status_changed'),
+  )
+})
+
 test('a file comes with its message, and its link leads to it', async () => {
   const { url, received } = await receive()
   await add('whk_inline', url, { media: 'inline' })

@@ -4,7 +4,7 @@ import type { ControlContext } from '../context.ts'
 import { knownDelivery, knownEndpoint } from './known-webhook.ts'
 
 /** What one transaction takes on, since others write between; and one request: the answer tells whether there is more. */
-export const redeliverLimits = { batch: 1_000, most: 100_000 }
+export const redeliverLimits = { batch: 500, most: 100_000 }
 
 /** Has a delivery tried at once, with as many attempts as a new one. */
 export const redeliver = async (

@@ -3,7 +3,7 @@ import type { ControlContext } from '../context.ts'
 import { knownEndpoint } from './known-webhook.ts'
 
 /** Events that one transaction looks through, since others write between; and one request: the answer tells where to go on. */
-export const replayLimits = { batch: 1_000, most: 100_000 }
+export const replayLimits = { batch: 500, most: 100_000 }
 
 export interface Replayed {
   /** New deliveries. */

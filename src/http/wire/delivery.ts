@@ -5,6 +5,7 @@ import { redeliverLimits } from '../../control/webhooks/redeliver.ts'
 import { replayLimits } from '../../control/webhooks/replay.ts'
 import type { TestedWebhook } from '../../control/webhooks/test-webhook.ts'
 import { eventTypes } from '../../domain/event-types.ts'
+import { shownEvent } from '../../domain/shown-event.ts'
 import { deliveryOrigins, deliveryStates, type Delivery, type DeliveryAttempt } from '../../domain/webhook.ts'
 import { messagesQuery } from './message.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
@@ -162,15 +163,5 @@ export const toShownDelivery = ({
 }: ShownDelivery): z.output<typeof shownDeliverySchema> => ({
   delivery: toDelivery(delivery),
   attempts: attempts.map(toAttempt),
-  event:
-    event === null
-      ? null
-      : {
-          seq: event.seq,
-          id: event.id,
-          type: event.type,
-          deviceId: event.deviceId,
-          at: iso(event.at),
-          data: { ...event.data },
-        },
+  event: event === null ? null : { ...shownEvent(event), data: { ...event.data } },
 })
