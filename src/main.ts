@@ -1,10 +1,12 @@
 #!/usr/bin/env node
+import { once } from 'node:events'
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ListenError, type Service } from './commands/service.ts'
 import { version } from './commands/version.ts'
 import { type Config, environment, readConfig, UsageError } from './config.ts'
+import { type KeptPoint, parseCheckpoint } from './domain/audit-chain.ts'
 import { deviceIdPattern, deviceIdRule } from './domain/device.ts'
 import { createLog } from './log.ts'
 import type { Log } from './runtime/log.ts'
@@ -27,6 +29,8 @@ Usage: node src/main.ts COMMAND
   connector              run the connector alone
   sandbox                run a simulated WhatsApp; with --with-gateway also a gateway that talks to it
   link DEVICE            link a device here in the terminal
+  audit verify           check that nobody has changed the audit trail
+  audit export           write the audit trail as JSON lines
 
 Options: --help, --version. Settings are environment variables; README.md lists them.
 `
@@ -40,10 +44,17 @@ const commandHelp: Readonly<Record<string, string>> = {
   sandbox:
     'Usage: node src/main.ts sandbox [--with-gateway]\n\nRuns a simulated WhatsApp on SANDBOX_PORT, with phones that can scan, write and read. --with-gateway runs a\ngateway beside it that talks to it and keeps its data in DATA_DIR (default ./data/sandbox).\n',
   link: 'Usage: node src/main.ts link DEVICE\n\nShows the QR code of a device in the terminal until the device is connected.\n',
+  audit:
+    'Usage: node src/main.ts audit verify [--checkpoint SEQ:HASH] [--json]\n       node src/main.ts audit export\n\nverify walks the audit trail of DATA_DIR, beside a running gateway or without one, and names the first entry that was changed or\nremoved; then it exits with 1. --checkpoint holds it against a line "audit checkpoint" that was kept of the log. export writes all\nentries to the standard output, oldest first.\n',
 }
 
 const write = (text: string): void => {
   process.stdout.write(text)
+}
+
+/** Resolves when whoever reads the standard output can take more. */
+const writeSlowly = async (text: string): Promise<void> => {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
 /**
@@ -93,11 +104,27 @@ const runService = async (log: Log, start: (fail: () => void) => Promise<Service
   flushCompileCache()
 }
 
-const run = async (
-  command: string,
-  args: readonly string[],
-  flags: { withGateway: boolean },
+interface Parsed {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly withGateway: boolean
+  readonly json: boolean
+  readonly checkpoint: KeptPoint | undefined
+}
+
+const runAudit = async (
+  config: Config,
+  log: Log,
+  { args, json, checkpoint: kept }: Parsed,
 ): Promise<void> => {
+  const { verifyAuditTrail, exportAuditTrail } = await import('./commands/audit.ts')
+  if (args[0] === 'export') return exportAuditTrail(config, log, writeSlowly)
+  const isWhole = await verifyAuditTrail(config, log, { json, print: write, ...(kept && { kept }) })
+  process.exitCode = isWhole ? 0 : exitFailed
+}
+
+const run = async (parsed: Parsed): Promise<void> => {
+  const { command, args } = parsed
   const config: Config = readConfig()
   const log = createLog({ level: config.logLevel, format: config.logFormat, name: command })
   // Each command loads what it needs and no more: Baileys alone is tens of MB.
@@ -118,7 +145,7 @@ const run = async (
       const { startSandboxService } = await import('./commands/sandbox.ts')
       return runService(log, (fail) =>
         startSandboxService(config, log, {
-          withGateway: flags.withGateway,
+          withGateway: parsed.withGateway,
           dataDirGiven: (environment()['DATA_DIR'] ?? '') !== '',
           print: (line) => write(`${line}\n`),
           onUsageError: fail,
@@ -135,12 +162,35 @@ const run = async (
       process.exitCode = linked ? 0 : exitFailed
       return
     }
+    case 'audit':
+      return runAudit(config, createLog({ level: 'error', format: config.logFormat, name: command }), parsed)
     default:
       throw new UsageError([`there is no command ${command}`])
   }
 }
 
-const parse = (): { command: string; args: string[]; withGateway: boolean } | undefined => {
+/** Which command an option goes with. */
+const optionOwners: Readonly<Record<string, string>> = {
+  'with-gateway': 'sandbox',
+  json: 'audit verify',
+  checkpoint: 'audit verify',
+}
+
+const argumentProblems = (command: string, args: readonly string[]): readonly string[] => {
+  switch (command) {
+    case 'link':
+      if (args.length !== 1) return ['link takes one DEVICE']
+      return deviceIdPattern.test(args[0] ?? '') ? [] : [deviceIdRule]
+    case 'audit':
+      return args.length === 1 && ['verify', 'export'].includes(args[0] ?? '')
+        ? []
+        : ['audit takes one word, verify or export']
+    default:
+      return args.length === 0 ? [] : [`${command} takes no arguments, and was given ${args.join(' ')}`]
+  }
+}
+
+const parse = (): Parsed | undefined => {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     strict: false,
@@ -148,6 +198,8 @@ const parse = (): { command: string; args: string[]; withGateway: boolean } | un
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
       'with-gateway': { type: 'boolean' },
+      json: { type: 'boolean' },
+      checkpoint: { type: 'string' },
     },
   })
   const [command, ...args] = positionals
@@ -162,17 +214,26 @@ const parse = (): { command: string; args: string[]; withGateway: boolean } | un
   const problems: string[] = []
   if (command === undefined) problems.push('a command is missing')
   else if (!(command in commandHelp)) problems.push(`there is no command ${command}`)
+  const whole = command === 'audit' ? `audit ${args[0] ?? ''}` : command
   for (const option of Object.keys(values)) {
-    if (option !== 'with-gateway') problems.push(`there is no option --${option}`)
-    else if (command !== 'sandbox') problems.push('--with-gateway goes with sandbox')
+    const owner = optionOwners[option]
+    if (owner === undefined) problems.push(`there is no option --${option}`)
+    else if (whole !== owner) problems.push(`--${option} goes with ${owner}`)
   }
-  if (command === 'link') {
-    if (args.length !== 1) problems.push('link takes one DEVICE')
-    else if (!deviceIdPattern.test(args[0] ?? '')) problems.push(deviceIdRule)
-  } else if (args.length > 0)
-    problems.push(`${command ?? 'the command'} takes no arguments, and was given ${args.join(' ')}`)
+  const given = values['checkpoint']
+  const checkpoint = typeof given === 'string' ? parseCheckpoint(given) : undefined
+  if (given !== undefined && checkpoint === undefined) {
+    problems.push('--checkpoint takes SEQ:HASH, as the line "audit checkpoint" of the log has them')
+  }
+  problems.push(...argumentProblems(command ?? 'the command', args))
   if (problems.length > 0) throw new UsageError(problems)
-  return { command: command ?? '', args, withGateway: values['with-gateway'] === true }
+  return {
+    command: command ?? '',
+    args,
+    withGateway: values['with-gateway'] === true,
+    json: values['json'] === true,
+    checkpoint,
+  }
 }
 
 const fail = (error: unknown): void => {
@@ -191,7 +252,7 @@ const fail = (error: unknown): void => {
 enableCompileCache(compileCacheDir)
 try {
   const parsed = parse()
-  if (parsed !== undefined) await run(parsed.command, parsed.args, parsed)
+  if (parsed !== undefined) await run(parsed)
 } catch (error) {
   fail(error)
 }

@@ -16,15 +16,18 @@ import { openBlobs } from './open-blobs.ts'
 import { openData } from './open-data.ts'
 import { ListenError, type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
+import { createWebhookUrlProblem } from './webhook-urls.ts'
 
 /** A DELETE waits so long for WhatsApp's word before it answers that the rest follows later. */
 const removeWaitMs = 10_000
 const pairingCodeWaitMs = 20_000
+/** The dispatcher gives an endpoint 15 s to answer, and may look for the test a little later. */
+const webhookTestWaitMs = 20_000
 /** Open requests have this long to end when the server stops. */
 const closeMs = 3_000
 
 const listen = (
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: Parameters<typeof getRequestListener>[0],
   host: string,
   port: number,
 ): Promise<Server> =>
@@ -74,7 +77,7 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
       control: {
         store,
         clock: systemClock,
-        waits: { sendWaitMs: config.sendWaitMs, removeWaitMs, pairingCodeWaitMs },
+        waits: { sendWaitMs: config.sendWaitMs, removeWaitMs, pairingCodeWaitMs, webhookTestWaitMs },
         watcher,
         newWhatsappId,
         encodeText,
@@ -82,11 +85,12 @@ export const startApi = async (config: Config, log: Log): Promise<Service & { re
         // WAProto is as large as all the rest of this process: it is loaded for those who ask.
         decodeContent: async (content) => (await import('../whatsapp/content/raw.ts')).rawContent(content),
         mediaIn: createMediaIn(config, blobs),
+        webhookUrlProblem: createWebhookUrlProblem(config),
       },
       log,
       version,
     })
-    const server = await listen((request) => app.fetch(request), config.host, config.port)
+    const server = await listen((request, env) => app.fetch(request, env), config.host, config.port)
     services.push({ stop: () => closeServer(server) })
     const address = server.address()
     const port = typeof address === 'object' && address !== null ? address.port : config.port

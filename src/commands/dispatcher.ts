@@ -1,22 +1,19 @@
 import path from 'node:path'
 import type { Config } from '../config.ts'
-import { createAddressGuard } from '../media/addresses.ts'
 import type { BlobStore } from '../media/blobs.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { newId } from '../runtime/ids.ts'
 import { announceLife, watchDeaths } from '../runtime/liveness.ts'
 import type { Log } from '../runtime/log.ts'
-import { isLoopback } from '../runtime/loopback.ts'
 import type { Store } from '../store/store.ts'
 import { startDispatcher } from '../webhooks/dispatcher.ts'
 import { createPoster } from '../webhooks/post.ts'
 import { type Service, stopAll } from './service.ts'
 import { version } from './version.ts'
+import { createWebhookGuard } from './webhook-urls.ts'
 
 /** A process that stalls for so long leaves the webhooks to another. */
 const leaseTtlMs = 10_000
-/** Whoever can reach a gateway that only listens here is on this machine already. */
-const loopback = ['127.0.0.0/8', '::1']
 
 /** Brings events to webhook endpoints. `url`: where the API listens. */
 export const startDispatcherService = async (
@@ -28,7 +25,6 @@ export const startDispatcherService = async (
   const services: Service[] = [{ stop: () => presence.close() }]
   const deaths = watchDeaths(config.dataDir, leaseTtlMs)
   services.push({ stop: async () => deaths.stop() })
-  const own = isLoopback(config.host) ? loopback : []
   services.push(
     startDispatcher({
       owner,
@@ -36,10 +32,7 @@ export const startDispatcherService = async (
       blobs,
       mediaFolder: config.media.s3 === undefined ? path.join(config.dataDir, 'media') : undefined,
       publicUrl: config.publicUrl ?? url,
-      poster: createPoster({
-        guard: createAddressGuard([...config.webhooks.urlAllow, ...own]),
-        clock: systemClock,
-      }),
+      poster: createPoster({ guard: createWebhookGuard(config), clock: systemClock }),
       clock: systemClock,
       random: Math.random,
       leaseTtlMs,

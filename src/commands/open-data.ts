@@ -5,7 +5,7 @@ import { openStore } from '../store/sqlite/open.ts'
 import { type Store, StoreVersionError } from '../store/store.ts'
 
 /** The database of a data folder. */
-const databaseFile = (dataDir: string): string => path.join(dataDir, 'gateway.db')
+export const databaseFile = (dataDir: string): string => path.join(dataDir, 'gateway.db')
 
 /**
  * Opens the database and makes sure that it belongs to the WhatsApp which is configured: credentials that were made

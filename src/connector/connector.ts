@@ -14,6 +14,7 @@ import { startLoop } from '../runtime/loop.ts'
 import { createTurns } from '../runtime/turns.ts'
 import type { Store } from '../store/store.ts'
 import type { WhatsApp } from '../whatsapp/socket.ts'
+import { startAuditClerk } from './audit-clerk.ts'
 import { startGiveUp } from './give-up.ts'
 import { type DeviceRunner, startDeviceRunner } from './device-runner.ts'
 import { type MediaLimits, startMediaSweeper } from './media-sweeper.ts'
@@ -261,6 +262,7 @@ export const startConnector = (options: ConnectorOptions): Connector => {
   }
   const sweeper = startMediaSweeper({ media: store.media, blobs, retentionMs, quotaBytes, ...sweep })
   const givingUp = startGiveUp({ inbound: store.inbound, ...sweep })
+  const auditClerk = startAuditClerk({ audit: store.audit, clock, lease: () => seat, log })
   const clerk = startOutboxClerk({
     schedule: store.schedule,
     bulks: store.bulks,
@@ -278,7 +280,14 @@ export const startConnector = (options: ConnectorOptions): Connector => {
     async stop() {
       stopped = true
       unsubscribe()
-      await Promise.all([feed.stop(), loop.stop(), sweeper.stop(), givingUp.stop(), clerk.stop()])
+      await Promise.all([
+        feed.stop(),
+        loop.stop(),
+        sweeper.stop(),
+        givingUp.stop(),
+        auditClerk.stop(),
+        clerk.stop(),
+      ])
       const ended = Promise.all([...runners.values()].map((runner) => end(runner)))
       await withDeadline(ended, shutdownMs, 'the end of all connections').catch((error: unknown) => {
         log.warn({ err: error }, 'connections were cut')

@@ -11,6 +11,7 @@ export interface Waits {
   readonly sendWaitMs: number
   readonly removeWaitMs: number
   readonly pairingCodeWaitMs: number
+  readonly webhookTestWaitMs: number
 }
 
 /** How files get in. */
@@ -35,5 +36,7 @@ export interface ControlContext {
   readonly mediaIn: MediaIn
   /** Where the bytes of files are. */
   readonly blobs: BlobStore
+  /** Why nothing could ever be sent to a URL from here, in words; undefined when it is to be tried. */
+  readonly webhookUrlProblem?: (url: string) => string | undefined
   readonly origin: Origin
 }

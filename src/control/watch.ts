@@ -4,7 +4,7 @@ import { startLoop, type Loop } from '../runtime/loop.ts'
 import type { Store } from '../store/store.ts'
 
 /** What can be waited for: a row, by its id. */
-type WatchKey = `message/${string}` | `operation/${string}` | `device/${string}`
+type WatchKey = `message/${string}` | `operation/${string}` | `device/${string}` | `delivery/${string}`
 
 /**
  * Lets any number of requests wait for rows at the price of one query a change: events are read once for all of
@@ -73,8 +73,8 @@ export const createWatcher = ({
     waiter.wake?.()
   }
   const hintKey = (key: WatchKey): void => waiters.get(key)?.forEach(hint)
-  const hintAll = (kind: 'device/' | ''): void => {
-    for (const key of waiters.keys()) if (key.startsWith(kind)) hintKey(key)
+  const hintAll = (kinds: readonly string[]): void => {
+    for (const key of waiters.keys()) if (kinds.some((kind) => key.startsWith(kind))) hintKey(key)
   }
 
   const start = (): Run => {
@@ -84,16 +84,16 @@ export const createWatcher = ({
       if (cursor === undefined) {
         // Whatever changed before the cursor stood is not among the events to come.
         cursor = await store.events.latest()
-        hintAll('')
+        hintAll([''])
         return undefined
       }
       const events = await store.events.after(cursor, { limit: eventBatchMax })
       cursor = events.at(-1)?.seq ?? cursor
       for (const key of new Set(events.flatMap(keysOf))) hintKey(key)
-      // A pairing code is a change of a device's row that is no event.
+      // Pairing codes and attempts to deliver are changes of rows that are no events.
       if (clock.monotonic() - sweptAt >= pollMs) {
         sweptAt = clock.monotonic()
-        hintAll('device/')
+        hintAll(['device/', 'delivery/'])
       }
       return events.length === eventBatchMax ? 0 : undefined
     }

@@ -8,6 +8,13 @@ export type Actor =
   /** What brings events to webhook endpoints. */
   | { readonly kind: 'dispatcher'; readonly id: string }
 
+export const actorKinds = [
+  'api',
+  'cli',
+  'connector',
+  'dispatcher',
+] as const satisfies readonly Actor['kind'][]
+
 /** Where a mutation came from. */
 export interface Origin {
   readonly actor: Actor
@@ -52,6 +59,7 @@ export type AuditAction =
   | 'bulk.pause'
   | 'bulk.resume'
   | 'bulk.cancel'
+  | 'bulk.expire'
   | 'bulk.finish'
   | 'operation.enqueue'
   | 'operation.attempt'

@@ -1,8 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { Hono } from 'hono'
 import type { ControlContext } from '../control/context.ts'
+import type { Origin } from '../domain/audit.ts'
 import type { Log } from '../runtime/log.ts'
-import { pathOf, type AppEnv } from './env.ts'
+import { addressOf, pathOf, type AppEnv, type RequestContext } from './env.ts'
 import { OutcomeProblem } from './problem.ts'
 import { reply } from './reply.ts'
 import { answering } from './request-log.ts'
@@ -24,6 +25,15 @@ const openapiPath = '/openapi.json'
 /** `/api/devices/{id}` as the router writes it. */
 const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
 
+const originOf = (c: RequestContext): Origin => {
+  const address = addressOf(c)
+  return {
+    actor: { kind: 'api' },
+    requestId: c.get('requestId'),
+    ...(address === undefined ? {} : { address }),
+  }
+}
+
 /** The HTTP API as a plain fetch handler. It keeps no state of its own: what it answers is in the store. */
 export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEnv> => {
   const answer = answering(log, control.clock)
@@ -39,9 +49,7 @@ export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEn
     app.on(
       method,
       routerPath(doc.path),
-      answer((c) =>
-        handle(c, { ...control, origin: { actor: { kind: 'api' }, requestId: c.get('requestId') } }),
-      ),
+      answer((c) => handle(c, { ...control, origin: originOf(c) })),
     )
   }
   const info = { title: 'WhatsApp API Gateway', version, description }

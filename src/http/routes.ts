@@ -1,5 +1,7 @@
 import type { Route } from './route.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { bulkRoutes } from './routes/bulks.ts'
+import { deliveryRoutes } from './routes/deliveries.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
 import { exportRoutes } from './routes/export.ts'
@@ -15,6 +17,7 @@ import { outboxRoutes } from './routes/outbox.ts'
 import { pairingRoutes } from './routes/pairing.ts'
 import { searchRoutes } from './routes/search.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 
 /** All that the gateway answers, but for its own description at /openapi.json. */
 export const routes: readonly Route[] = [
@@ -33,5 +36,8 @@ export const routes: readonly Route[] = [
   ...groupRoutes,
   ...numberRoutes,
   ...operationRoutes,
+  ...webhookRoutes,
+  ...deliveryRoutes,
+  ...auditRoutes,
   ...healthRoutes,
 ]

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 
 const crockford = '0123456789abcdefghjkmnpqrstvwxyz'
 const timeChars = 10
@@ -32,3 +32,6 @@ export const newId = (prefix: string, now: number): string => {
   }
   return `${prefix}_${time}${randomText(crockford, randomChars)}`
 }
+
+/** So many random bytes in base64. */
+export const randomBase64 = (bytes: number): string => randomBytes(bytes).toString('base64')

@@ -8,13 +8,14 @@
  * - A promise resolves after COMMIT: what it reports is on disk. Any verb may reject with `StoreError`.
  * - Times are wall-clock ms and come in as `now`. Those of leases alone are monotonic ms of the machine.
  */
-import type { NewAuditEntry, Origin } from '../domain/audit.ts'
+import type { Origin } from '../domain/audit.ts'
 import type { Device, DeviceChange, StatusReason, DeviceStatus } from '../domain/device.ts'
 import type { DeviceView } from '../domain/shown-status.ts'
 import type { Event, EventType, Sighting } from '../domain/event.ts'
 import type { Party } from '../domain/jid.ts'
 import type { Lease } from '../domain/lease.ts'
 import type { ActStore } from './act-store.ts'
+import type { AuditStore } from './audit-store.ts'
 import type { AuthStore, InboundStore } from './inbound-store.ts'
 import type { ReceiptStore } from './receipt-store.ts'
 export type { PacingStore, PlanView, ScheduledMessage, ScheduleStore } from './schedule-store.ts'
@@ -345,15 +346,7 @@ export interface EventStore {
   note(lease: Lease, deviceId: string, sightings: readonly Sighting[], now: number): Promise<void>
 }
 
-export interface AuditEntry extends NewAuditEntry {
-  readonly seq: number
-  readonly id: string
-  readonly at: number
-}
-
-export interface AuditStore {
-  after(after: number, limit: number): Promise<readonly AuditEntry[]>
-}
+export type { AuditCheckpoint, AuditEntry, AuditFilter, AuditStore } from './audit-store.ts'
 
 // ---- the whole
 

@@ -106,6 +106,15 @@ describe('a watcher', () => {
     expect(await waiting).toBe(7)
   })
 
+  test('finds an attempt to deliver, which is no event either', async () => {
+    const world = await createWorld()
+    const { watcher } = countedWatcher(world, { pollMs: 5 })
+    let reads = 0
+    // Two come without a look of its own: at once, and when it has found its place in the log.
+    const read = async () => (++reads > 3 ? reads : undefined)
+    expect(await watcher.until('delivery/a', read, neverMs)).toBe(4)
+  })
+
   test('asks once a change for a thousand waits, and reads only the row that changed', async () => {
     const world = await createWorld()
     const counted = countedWatcher(world, { pollMs: neverMs })

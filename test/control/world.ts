@@ -31,8 +31,14 @@ export const patient: Waits = {
   sendWaitMs: patientMs,
   removeWaitMs: patientMs,
   pairingCodeWaitMs: patientMs,
+  webhookTestWaitMs: patientMs,
 }
-export const impatient: Waits = { sendWaitMs: 0, removeWaitMs: 0, pairingCodeWaitMs: 0 }
+export const impatient: Waits = {
+  sendWaitMs: 0,
+  removeWaitMs: 0,
+  pairingCodeWaitMs: 0,
+  webhookTestWaitMs: 0,
+}
 
 /** `{conversation: text}` of WAProto's Message: field 1, length-delimited. */
 export const encodeText = (text: string): Uint8Array => {

@@ -1,7 +1,11 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { serve } from '@hono/node-server'
 import BetterSqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { readConfig, settingNames } from '../../src/config.ts'
@@ -11,7 +15,9 @@ import { messageStatuses } from '../../src/domain/message.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { eventually } from '../flows/processes.ts'
 import { World } from '../flows/world.ts'
+import { patient } from '../control/world.ts'
 import { createApi } from '../http/api.ts'
+import { playDispatcher } from '../http/webhook-world.ts'
 import { benchmarks } from '../bench/benchmarks.ts'
 import { scenarios } from '../chaos/scenarios.ts'
 import { blocks, quoted, readme, readProjectFile, section, tableRows } from './documents.ts'
@@ -77,6 +83,31 @@ test('the queries run on a fresh database', async () => {
   const queries = [...readme.matchAll(/^sqlite3 .*"(select .*)"$/gm)].map(([, query = '']) => query)
   expect(queries.length).toBeGreaterThan(4)
   for (const query of queries) expect(database.prepare(query).all()).toEqual([])
+})
+
+test('the examples of webhooks work as they are typed', async () => {
+  const api = await createApi({ waits: patient })
+  playDispatcher(api).keepAnswering(204)
+  const started = Promise.withResolvers<AddressInfo>()
+  const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' }, started.resolve)
+  onTestFinished(() => void server.close())
+  const { port } = await started.promise
+  const script = blocks(section(readme, 'Webhooks'), 'sh')
+    .filter((block) => block.includes('curl'))
+    .join('\n')
+    .replaceAll('http://localhost:3000', `http://127.0.0.1:${port}`)
+    .replaceAll('curl ', 'curl -s --fail-with-body ')
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const said = await text(child.stdout)
+  expect(said).not.toContain('/problems/')
+  expect(child.exitCode ?? (await once(child, 'close'))[0]).toBe(0)
+  for (const part of ['"secret":"whsec_', '"status":204', '"state":"paused"', '"missed":null', '"count":']) {
+    expect(said).toContain(part)
+  }
+  expect(await api.store.webhooks.list()).toMatchObject([
+    { state: 'active', filter: { events: ['message.*'], notChats: ['*@g.us'] } },
+    { filter: { devices: ['customer2'] } },
+  ])
 })
 
 test('the walk through the sandbox works as it is typed', async () => {

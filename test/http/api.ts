@@ -58,13 +58,19 @@ export interface Api extends World {
 export const createApi = async ({
   waits,
   store: wrap = (store) => store,
+  webhookUrlProblem,
 }: {
   waits?: Waits
   store?: (store: Store) => Store
+  webhookUrlProblem?: NonNullable<ControlContext['webhookUrlProblem']>
 } = {}): Promise<Api> => {
   const world = await createWorld(waits)
   const lines: LogLine[] = []
-  const { origin: _, ...control }: ControlContext = { ...world.ctx, store: wrap(world.store) }
+  const { origin: _, ...control }: ControlContext = {
+    ...world.ctx,
+    store: wrap(world.store),
+    ...(webhookUrlProblem === undefined ? {} : { webhookUrlProblem }),
+  }
   const app = createApp({ control, log: recordingLog(lines), version: '0.0.0-test' })
   const request: Api['request'] = async (method, path, init = {}) =>
     await answerOf(await app.request(path, { ...init, method }))

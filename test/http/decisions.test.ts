@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { impatient } from '../control/world.ts'
 import { type Api, createApi, linked } from './api.ts'
 
 let api: Api
@@ -77,7 +78,7 @@ describe('POST cancel', () => {
   })
 
   test('ends the wait of the request that sent the message', async () => {
-    const patient = await createApi({ waits: { sendWaitMs: 10_000, removeWaitMs: 0, pairingCodeWaitMs: 0 } })
+    const patient = await createApi({ waits: { ...impatient, sendWaitMs: 10_000 } })
     await linked(patient)
     const waiting = patient.post('/api/devices/myphone/send', { to: '1234567890', message: 'hi' })
     const stop = patient.store.onChange(() => void cancelAll())

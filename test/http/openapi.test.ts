@@ -7,6 +7,7 @@ import { createApi, type Api } from './api.ts'
 import { bulkCases } from './openapi-cases/bulks.ts'
 import { deviceCases } from './openapi-cases/devices.ts'
 import { fileCases } from './openapi-cases/files.ts'
+import { auditCases } from './openapi-cases/audit.ts'
 import { exportCases } from './openapi-cases/export.ts'
 import { forwardCases } from './openapi-cases/forward.ts'
 import { healthCases } from './openapi-cases/health.ts'
@@ -15,6 +16,7 @@ import { uploadCases } from './openapi-cases/uploads.ts'
 import { outboxCases } from './openapi-cases/outbox.ts'
 import { searchCases } from './openapi-cases/search.ts'
 import { operationCases } from './openapi-cases/operations.ts'
+import { webhookCases } from './openapi-cases/webhooks.ts'
 
 const cases = [
   ...deviceCases,
@@ -23,10 +25,12 @@ const cases = [
   ...fileCases,
   ...uploadCases,
   ...exportCases,
+  ...auditCases,
   ...searchCases,
   ...operationCases,
   ...outboxCases,
   ...bulkCases,
+  ...webhookCases,
   ...healthCases,
 ]
 

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { describeActs } from './conformance/acts.ts'
 import { describeActsProperty } from './conformance/acts-property.ts'
+import { describeAudit } from './conformance/audit.ts'
 import { describeAuth } from './conformance/auth.ts'
 import { describeBulksProperty } from './conformance/bulks-property.ts'
 import { describeBulks } from './conformance/bulks.ts'
@@ -46,6 +47,7 @@ export const describeStore = (name: string, open: OpenStores): void => {
     describeReceipts(open)
     describeLeases(open)
     describeLogs(open)
+    describeAudit(open)
     describeSearch(open)
     describeChats(open)
     describeWebhooks(open)

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { start } from '../../src/domain/device.ts'
 import { GatewayError } from '../../src/domain/errors.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { unaudited, unchanged } from '../../src/store/sqlite/accounted.ts'
 import { createEngine, engineLimits } from '../../src/store/sqlite/engine.ts'
 import { openStore, type OpenOptions } from '../../src/store/sqlite/open.ts'
 import { StoreError, type Store } from '../../src/store/store.ts'
@@ -153,15 +154,16 @@ describe('a COMMIT that fails', () => {
         commits += 1
       },
     })
-    const insert = (table: string) => engine.write(() => client.exec(`insert into ${table} values (1)`))
+    const run = (source: string) => unaudited('gateway', client.exec(source))
+    const insert = (table: string) => engine.write(() => run(`insert into ${table} values (1)`))
     const results = await Promise.allSettled([insert('a'), insert('b'), insert('b')])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
-    await engine.write(() => client.exec('delete from b; delete from a'))
+    await engine.write(() => run('delete from b; delete from a'))
     const failing = await Promise.allSettled([insert('b'), insert('b')])
     for (const result of failing) expect(result).toMatchObject({ reason: { kind: 'failed' } })
     expect(client.prepare('select count(*) from b').pluck().get()).toBe(0)
     expect(commits).toBe(2)
-    expect(() => engine.writeNow(() => client.exec('insert into b values (1)'))).toThrow(StoreError)
+    expect(() => engine.writeNow(() => run('insert into b values (1)'))).toThrow(StoreError)
     await insert('a')
     expect(client.prepare('select count(*) from a').pluck().get()).toBe(1)
     await engine.close()
@@ -246,7 +248,8 @@ describe('a turn at the lock', () => {
       ...turns,
     })
     opened.push(engine)
-    return { engine, insert: () => engine.write(() => client.exec('insert into a default values')) }
+    const insert = () => engine.write(() => unaudited('gateway', client.exec('insert into a default values')))
+    return { engine, insert }
   }
 
   it('is left to a process that asks for it, once, before the next transaction', async () => {
@@ -277,7 +280,7 @@ describe('a turn at the lock', () => {
     })
     opened.push(engine)
     const other = lock(file)
-    const write = engine.write(() => 'written')
+    const write = engine.write(() => unchanged('written'))
     await expect.poll(() => asked, { interval: 1 }).toBeGreaterThan(0)
     other.exec('rollback')
     engine.tryNow()
@@ -293,7 +296,7 @@ describe('a turn at the lock', () => {
       },
     })
     opened.push(blocked)
-    expect(() => blocked.writeNow(() => undefined)).toThrow(StoreError)
+    expect(() => blocked.writeNow(() => unchanged(undefined))).toThrow(StoreError)
     expect(asked).toBeGreaterThan(before)
   })
 })

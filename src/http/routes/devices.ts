@@ -6,8 +6,9 @@ import { removeDevice } from '../../control/remove-device.ts'
 import { restartDevice } from '../../control/restart-device.ts'
 import { startDevice } from '../../control/start-device.ts'
 import { stopDevice } from '../../control/stop-device.ts'
+import { startWithWebhook } from '../../control/webhooks/start-with-webhook.ts'
 import { readClock } from '../../runtime/clock.ts'
-import { noBodyOf, pathParam, queryOf } from '../input.ts'
+import { defined, noBodyOf, optionalBodyOf, pathParam, queryOf } from '../input.ts'
 import { replyJson } from '../reply.ts'
 import { jsonAnswer, jsonBody, problems, type Route } from '../route.ts'
 import {
@@ -18,11 +19,14 @@ import {
   historyQuery,
   historySchema,
   removedSchema,
+  startBody,
+  startedSchema,
   statusSchema,
   toDevice,
   toDevices,
   toHistory,
   toRemoved,
+  toStarted,
   toStatus,
 } from '../wire/device.ts'
 import { pageInput } from '../wire/page.ts'
@@ -33,10 +37,10 @@ const noBody = z.strictObject({})
 const bodyProblems = ['invalid_json', 'body_too_large', 'unsupported_media_type', 'invalid_body'] as const
 
 const verb = (
-  name: 'start' | 'stop' | 'restart',
+  name: 'stop' | 'restart',
   summary: string,
   status: 'starting' | 'disconnected',
-  run: typeof startDevice,
+  run: typeof stopDevice,
 ): Route => ({
   doc: {
     method: 'post',
@@ -47,11 +51,7 @@ const verb = (
     request: { params, body: jsonBody(noBody, false) },
     responses: {
       200: jsonAnswer('The request is on record', deviceVerbSchema),
-      ...problems(
-        'invalid_device_id',
-        ...(name === 'start' ? [] : (['device_not_found'] as const)),
-        ...bodyProblems,
-      ),
+      ...problems('invalid_device_id', 'device_not_found', ...bodyProblems),
     },
   },
   handle: async (c, ctx) => {
@@ -62,7 +62,33 @@ const verb = (
 })
 
 export const deviceRoutes: readonly Route[] = [
-  verb('start', 'Start a device; makes it when it is new', 'starting', startDevice),
+  {
+    doc: {
+      method: 'post',
+      path: '/api/devices/{id}/start',
+      operationId: 'startDevice',
+      summary: 'Start a device; makes it when it is new',
+      description:
+        'With a `webhook` its events are sent there, from the first one on. When they are already, there is no second one, and no secret in the answer.',
+      tags,
+      request: { params, body: jsonBody(startBody, false) },
+      responses: {
+        200: jsonAnswer('The request is on record', startedSchema),
+        ...problems('invalid_device_id', ...bodyProblems, 'invalid_webhook', 'webhooks_full'),
+      },
+    },
+    handle: async (c, ctx) => {
+      const id = pathParam(c, 'id')
+      const { webhook } = await optionalBodyOf(c, startBody)
+      if (webhook === undefined) {
+        await startDevice(ctx, { id })
+        return replyJson(c, toStarted(id))
+      }
+      const { url, ...settings } = webhook
+      const started = await startWithWebhook(ctx, { id, webhook: { url, ...defined(settings) } })
+      return replyJson(c, toStarted(id, started))
+    },
+  },
   verb('stop', 'Close the connection of a device and keep its credentials', 'disconnected', stopDevice),
   verb('restart', 'Give a device a new connection on its credentials', 'starting', restartDevice),
   {

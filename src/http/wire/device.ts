@@ -6,8 +6,10 @@ import { shownStatus, type DeviceView } from '../../domain/shown-status.ts'
 import { isLive, leaseEnd } from '../../domain/lease.ts'
 import type { HistoryPage } from '../../control/device-history.ts'
 import { phoneDigits } from '../../domain/jid.ts'
+import type { StartedWithWebhook } from '../../control/webhooks/start-with-webhook.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
 import { iso, isoOrNull, isoSchema } from './time.ts'
+import { startWebhookBody } from './webhook.ts'
 
 export const deviceIdSchema = z
   .string()
@@ -104,6 +106,33 @@ export const toDevice = (view: DeviceView, now: Now): z.output<typeof deviceSche
 export const deviceVerbSchema = z
   .strictObject({ status: z.enum(['starting', 'disconnected']), device: deviceIdSchema })
   .openapi('DeviceVerb')
+
+export const startBody = z
+  .strictObject({ webhook: startWebhookBody.optional() })
+  .openapi('StartRequest', { example: { webhook: { url: 'https://example.com/whatsapp' } } })
+
+export const startedSchema = z
+  .strictObject({
+    ...deviceVerbSchema.shape,
+    webhook: z.strictObject({ id: z.string(), secret: z.string().optional() }).optional().openapi({
+      description: 'Where its events are sent, when that was asked for; `secret` when it is new',
+    }),
+  })
+  .openapi('Started')
+
+/** The guide's words, with the webhook beside them. */
+export const toStarted = (id: string, started?: StartedWithWebhook): z.output<typeof startedSchema> => ({
+  status: 'starting',
+  device: id,
+  ...(started === undefined
+    ? {}
+    : {
+        webhook: {
+          id: started.endpoint.id,
+          ...(started.isNew ? { secret: started.endpoint.secret } : {}),
+        },
+      }),
+})
 
 export const removedSchema = z
   .strictObject({ status: z.literal('removed'), device: deviceIdSchema, message: z.string() })

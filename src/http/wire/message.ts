@@ -5,7 +5,7 @@ import { shownMessage } from '../../domain/shown-message.ts'
 import { bodySchema } from './body.ts'
 import { deviceIdSchema } from './device.ts'
 import { nextCursorSchema, pageQuery } from './page.ts'
-import { iso, isoSchema } from './time.ts'
+import { iso, isoSchema, timeQuery } from './time.ts'
 
 export const sendTextBody = z
   .strictObject({
@@ -42,21 +42,6 @@ export const toSent = (
   id: message.id,
   ...(sendAt === null ? {} : { sendAt: iso(sendAt) }),
 })
-
-/** Epoch milliseconds, or ISO 8601 with an offset, or a date (midnight UTC). A query turns the + of an offset into a space. */
-const timeQuery = z
-  .string()
-  .transform((text, check) => {
-    if (/^\d{1,15}$/.test(text)) return Number(text)
-    const written = text.replace(' ', '+')
-    const known =
-      z.iso.datetime({ offset: true }).safeParse(written).success || z.iso.date().safeParse(written).success
-    if (known) return Date.parse(written)
-    check.addIssue('must be milliseconds since 1970, or ISO 8601 such as 2025-11-16T02:18:05Z')
-    return z.NEVER
-  })
-  .optional()
-  .openapi({ type: 'string', example: '2025-11-16T02:18:05Z' })
 
 export const messagesQuery = z.strictObject({
   ...pageQuery,

@@ -1,3 +1,4 @@
+import { audited, unchanged, type Receipt } from './accounted.ts'
 import { and, asc, eq, sql } from './drizzle.ts'
 import { onePerPerson } from '../../domain/acts.ts'
 import type { Party } from '../../domain/jid.ts'
@@ -98,9 +99,22 @@ export const createActs = (
       engine.write(() => {
         fence(lease)
         const vote = messages.get(id)
-        if (vote?.type !== 'vote' || vote.targetId !== null) return
-        queries.aimVote(vote, pollId, options, origin, now)
-        if (options !== null) return
+        if (vote?.type !== 'vote' || vote.targetId !== null) return unchanged(undefined)
+        const counted = queries.aimVote(vote, pollId, options, origin, now)
+        if (counted !== null) return audited(counted, undefined)
+        const note = (after: Readonly<Record<string, unknown>>): Receipt =>
+          tracer.audit(
+            {
+              origin,
+              action: 'poll.vote',
+              target: { kind: 'message', id: pollId },
+              before: null,
+              after: { actId: id, ...after },
+            },
+            now,
+          )
+        // A later one of the same person is here already.
+        if (options !== null) return audited(note({ overtaken: true }), undefined)
         const failed: Message = {
           ...vote,
           status: 'failed',
@@ -109,16 +123,7 @@ export const createActs = (
         }
         messages.update(failed)
         tracer.event(messageEvent('message.failed', failed, { error: unreadableVote }), now)
-        tracer.audit(
-          {
-            origin,
-            action: 'poll.vote',
-            target: { kind: 'message', id: pollId },
-            before: null,
-            after: { actId: id, error: unreadableVote.code },
-          },
-          now,
-        )
+        return audited(note({ error: unreadableVote.code }), undefined)
       }),
   }
 }

@@ -1,3 +1,4 @@
+import { type Receipt } from './accounted.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { applyActs, compareActs, mayBeBy, type Act, type ReceivedAct, type Said } from '../../domain/acts.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
@@ -109,7 +110,7 @@ export const createActQueries = (db: Db, { tracer, messages, addresses }: ActDep
     before: Readonly<Record<string, unknown>>,
     after: Readonly<Record<string, unknown>>,
     { origin, now }: Cause,
-  ): void =>
+  ): Receipt =>
     tracer.audit(
       {
         origin,
@@ -151,63 +152,60 @@ export const createActQueries = (db: Db, { tracer, messages, addresses }: ActDep
     return { before: first?.value ?? null }
   }
 
-  const react = (act: Act, emoji: string, target: Message, cause: Cause): void => {
+  const react = (act: Act, emoji: string, target: Message, cause: Cause): Receipt | null => {
     const put = putPersonal(rows.reactions, act, target, emoji)
-    if (put === undefined) return
+    if (put === undefined) return null
     const data = { actId: act.id, from: partyJid(act.by), emoji }
     tracer.event(messageEvent('message.reacted', target, data), cause.now)
-    audit(act, target, { emoji: put.before }, { emoji }, cause)
+    return audit(act, target, { emoji: put.before }, { emoji }, cause)
   }
 
-  const vote = (act: Act, options: readonly string[], target: Message, cause: Cause): void => {
+  const vote = (act: Act, options: readonly string[], target: Message, cause: Cause): Receipt | null => {
     const put = putPersonal(rows.votes, act, target, JSON.stringify(options))
-    if (put === undefined) return
+    if (put === undefined) return null
     const data = { actId: act.id, from: partyJid(act.by), options }
     tracer.event(messageEvent('poll.voted', target, data), cause.now)
     const before = put.before === null ? null : (JSON.parse(put.before) as unknown)
-    audit(act, target, { options: before }, { options }, cause)
+    return audit(act, target, { options: before }, { options }, cause)
   }
 
   /** Edits, deletions and pins are applied all anew: one that comes late may have been done between two others. */
-  const change = (act: Act, target: Message, cause: Cause): void => {
+  const change = (act: Act, target: Message, cause: Cause): Receipt | null => {
     const known = rows.changesOf(target.id)
     const first: Said = known[0] ?? target
     const acts = selectDone({ targetId: target.id }).flatMap((row) => toAct(row) ?? [])
     const { changes, effective, text, body, ...times } = applyActs(target, first, acts)
-    if (!effective.has(act.id)) return
+    if (!effective.has(act.id)) return null
     writeSaid({ id: target.id, text, body: json(body), ...times })
     if (changes.length > 0) rows.writeChanges(target.id, target.deviceId, changes)
     const data = { actId: act.id, from: partyJid(act.by) }
     switch (act.body.type) {
       case 'edit':
         tracer.event(messageEvent('message.edited', target, { ...data, text: act.body.text }), cause.now)
-        audit(act, target, { editedAt: target.editedAt }, { editedAt: times.editedAt }, cause)
-        return
+        return audit(act, target, { editedAt: target.editedAt }, { editedAt: times.editedAt }, cause)
       case 'delete':
         tracer.event(messageEvent('message.deleted', target, data), cause.now)
-        audit(act, target, { deletedAt: target.deletedAt }, { deletedAt: times.deletedAt }, cause)
-        return
+        return audit(act, target, { deletedAt: target.deletedAt }, { deletedAt: times.deletedAt }, cause)
       default: {
         const { pinnedUntil } = times
         tracer.event(
           messageEvent('message.pinned', target, { ...data, until: isoOrNull(pinnedUntil) }),
           cause.now,
         )
-        audit(act, target, { pinnedUntil: target.pinnedUntil }, { pinnedUntil }, cause)
+        return audit(act, target, { pinnedUntil: target.pinnedUntil }, { pinnedUntil }, cause)
       }
     }
   }
 
-  /** `actId` is the id of an act whose target and body are written. */
-  const apply = (actId: string, targetId: string, cause: Cause): void => {
+  /** `actId` is the id of an act whose target and body are written. Null when it changes nothing. */
+  const apply = (actId: string, targetId: string, cause: Cause): Receipt | null => {
     const row = messages.row(actId)
     const target = messages.get(targetId)
     const act = row === undefined ? undefined : toAct(row)
-    if (act === undefined || target === undefined || isAct(target.type)) return
+    if (act === undefined || target === undefined || isAct(target.type)) return null
     const { body } = act
-    if (body.type === 'reaction') react(act, body.emoji, target, cause)
-    else if (body.type === 'vote') vote(act, body.options, target, cause)
-    else change(act, target, cause)
+    if (body.type === 'reaction') return react(act, body.emoji, target, cause)
+    return body.type === 'vote' ? vote(act, body.options, target, cause) : change(act, target, cause)
   }
 
   const namesIt = (message: Message, author: string | null): boolean =>
@@ -266,17 +264,17 @@ export const createActQueries = (db: Db, { tracer, messages, addresses }: ActDep
     sent: ({ id, targetId }: Message, origin: Origin, now: number): void => {
       if (targetId !== null) apply(id, targetId, { origin, now })
     },
-    /** What a vote chooses, and which poll it is for. */
+    /** What a vote chooses, and which poll it is for. Null when the poll counts it for nothing. */
     aimVote: (
       vote: Message,
       pollId: string,
       options: readonly string[] | null,
       origin: Origin,
       now: number,
-    ): void => {
+    ): Receipt | null => {
       const body: MessageBody | null = options === null ? null : { type: 'vote', messageId: pollId, options }
       aimed({ id: vote.id, targetId: pollId, body: json(body), text: options?.join(', ') ?? null })
-      if (options !== null) apply(vote.id, pollId, { origin, now })
+      return options === null ? null : apply(vote.id, pollId, { origin, now })
     },
   }
 }

@@ -1,3 +1,4 @@
+import { unaudited } from './accounted.ts'
 import { and, desc, eq, isNull, sql } from './drizzle.ts'
 import type { Party } from '../../domain/jid.ts'
 import type { AddressStore } from '../store.ts'
@@ -85,6 +86,7 @@ export const createAddresses = (
           for (const completion of completions) completion.run(values)
           queue.merge(deviceId, { from: lid, to: pn }, now)
         }
+        return unaudited('cache', undefined)
       }),
     complete: (deviceId, party) => engine.read(() => queries.complete(deviceId, party)),
   }

@@ -1,3 +1,4 @@
+import { audited, unaudited } from './accounted.ts'
 import { and, eq, sql } from './drizzle.ts'
 import type { AuthStore, JournalRow, KeyChanges } from '../store.ts'
 import type { Engine } from './engine.ts'
@@ -110,6 +111,7 @@ export const createAuth = (
       engine.writeNow(() => {
         fence(lease)
         upsertCreds.run({ deviceId, creds, updatedAt: now })
+        return unaudited('keys', undefined)
       }),
     keys: (deviceId, type, ids) =>
       engine.read(() => {
@@ -126,13 +128,14 @@ export const createAuth = (
         fence(lease)
         writeKeys(deviceId, changes, now)
         if (row !== null) writeJournal(deviceId, row, now)
+        return unaudited('keys', undefined)
       }),
     journaled: (deviceId, hash) => engine.read(() => selectJournaled({ deviceId, hash })?.plaintext),
     wipe: (lease, deviceId, audit, now) =>
       engine.write(() => {
         fence(lease)
         remove(deviceId)
-        tracer.audit(audit, now)
+        return audited(tracer.audit(audit, now), undefined)
       }),
     quarantine: (lease, deviceId, reason, audit, now) =>
       engine.write(() => {
@@ -140,7 +143,7 @@ export const createAuth = (
         quarantineCreds.run({ deviceId, reason, now })
         quarantineKeys.run({ deviceId, reason, now })
         remove(deviceId)
-        tracer.audit(audit, now)
+        return audited(tracer.audit(audit, now), undefined)
       }),
   }
 }

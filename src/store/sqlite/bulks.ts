@@ -1,5 +1,5 @@
 /** Messages for many people at once: what waits is fed into the outbox a few at a time. */
-import type { Origin } from '../../domain/audit.ts'
+import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { bodyText, type MessageBody } from '../../domain/body.ts'
 import {
   bulkQueuedMax,
@@ -15,7 +15,8 @@ import { partyOf } from '../../domain/jid.ts'
 import type { Message, MessageFailure } from '../../domain/message.ts'
 import { cancelledError, expiredError } from '../../domain/outbox.ts'
 import type { Plan } from '../../domain/plan.ts'
-import type { BulkStore } from '../bulk-store.ts'
+import type { BulkStore, CreatedBulk } from '../bulk-store.ts'
+import { audited, unchanged, type Accounted, type Receipt } from './accounted.ts'
 import type { AddressQueries } from './addresses.ts'
 import { createBulkQueries, toBulk } from './bulk-rows.ts'
 import type { bulkRecipients } from './bulk-schema.ts'
@@ -97,9 +98,9 @@ export const createBulks = (
     after: Bulk,
     origin: Origin,
     now: number,
-  ): void => {
+  ): Receipt => {
     tracer.event(eventOf(changes[verb].event, after), now)
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action: changes[verb].action,
@@ -111,8 +112,9 @@ export const createBulks = (
     )
   }
 
-  const giveUpWaiting = (bulkId: string, { code, detail }: MessageFailure): void =>
-    void queries.giveUpWaiting.run({ bulkId, errorCode: code, errorDetail: detail })
+  /** Resolves with how many recipients there were. */
+  const giveUpWaiting = (bulkId: string, { code, detail }: MessageFailure): number =>
+    queries.giveUpWaiting.run({ bulkId, errorCode: code, errorDetail: detail }).changes
 
   /** Gives up what is queued; resolves with how many are in flight, of which nobody could promise anything. */
   const cancelQueued = (
@@ -134,12 +136,11 @@ export const createBulks = (
     errorOf: (before: Pick<Message, 'error'>) => MessageFailure,
     origin: Origin,
     now: number,
-  ): Bulk => {
+  ): Accounted<Bulk> => {
     giveUpWaiting(before.id, errorOf({ error: null }))
     const inFlight = cancelQueued(before.id, errorOf, origin, now)
     const after = update(before, { state: 'cancelled', endedAt: inFlight === 0 ? now : null }, now)
-    trace('cancel', before, after, origin, now)
-    return after
+    return audited(trace('cancel', before, after, origin, now), after)
   }
 
   const park = (bulkId: string, now: number): void => {
@@ -163,7 +164,7 @@ export const createBulks = (
     { seq, chat, variables, messageId }: RecipientRow,
     origin: Origin,
     now: number,
-  ) => {
+  ): Receipt => {
     assert(chat, `recipient ${seq} of ${bulk.id} waits without an address`)
     const known = variables === null ? {} : (JSON.parse(variables) as Variables)
     const body: MessageBody = fillBody(bulk.body, known).body
@@ -190,7 +191,7 @@ export const createBulks = (
     queue.add(message, { plan: { ...bulk.plan, sendAt: null }, bulkId: bulk.id }, now)
     queries.setFed({ bulkId: bulk.id, seq })
     tracer.event(arrivalEvent('message.queued', message), now)
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action: 'message.enqueue',
@@ -217,34 +218,58 @@ export const createBulks = (
     return open > 0 && queries.hasWaiting({ bulkId: bulk.id }) === undefined
   }
 
-  const advance = (bulk: Bulk, origin: Origin, now: number): number => {
+  /** What happens to a bulk by itself, without an event. */
+  const note = (
+    action: 'bulk.finish' | 'bulk.expire',
+    { id }: Bulk,
+    change: Pick<NewAuditEntry, 'before' | 'after'>,
+    origin: Origin,
+    now: number,
+  ): Receipt => tracer.audit({ origin, action, target: { kind: 'bulk', id }, ...change }, now)
+
+  /** The last message of one that was cancelled has come to its end. */
+  const endCancelled = (bulk: Bulk, origin: Origin, now: number): Receipt => {
+    const { state } = update(bulk, { endedAt: now }, now)
+    return note('bulk.finish', bulk, { before: { state }, after: { state, endedAt: now } }, origin, now)
+  }
+
+  const expireWaiting = (bulk: Bulk, origin: Origin, now: number): Receipt[] => {
+    const error = expiredError(false)
+    const givenUp = giveUpWaiting(bulk.id, error)
+    if (givenUp === 0) return []
+    const after = { givenUp, error: error.code, expiresAt: bulk.plan.expiresAt }
+    return [note('bulk.expire', bulk, { before: null, after }, origin, now)]
+  }
+
+  /** Resolves with how many messages it has put into the outbox. */
+  const advance = (bulk: Bulk, origin: Origin, now: number): Accounted<number> => {
     if (bulk.state === 'cancelled') {
-      if (cancelQueued(bulk.id, errorOfCancelled, origin, now) === 0) update(bulk, { endedAt: now }, now)
-      return 0
+      const inFlight = cancelQueued(bulk.id, errorOfCancelled, origin, now)
+      return audited(inFlight === 0 ? endCancelled(bulk, origin, now) : [], 0)
     }
-    if (!isDue(bulk, now) || (bulk.state === 'paused' && !hasExpired(bulk, now))) return 0
-    if (hasExpired(bulk, now)) giveUpWaiting(bulk.id, expiredError(false))
+    if (!isDue(bulk, now) || (bulk.state === 'paused' && !hasExpired(bulk, now))) return unchanged(0)
+    const receipts = hasExpired(bulk, now) ? expireWaiting(bulk, origin, now) : []
     const open = queries.openRows.all({ bulkId: bulk.id }).length
     const limit = Math.max(0, bulkQueuedMax - open)
     const next = queries.waiting.all({ bulkId: bulk.id, limit })
     if (next.length > 0) checkRoom()
-    for (const row of next) put(bulk, row, origin, now)
+    for (const row of next) receipts.push(put(bulk, row, origin, now))
     if (next.length > 0 && bulk.startedAt === null) update(bulk, { startedAt: now }, now)
     if (open === 0 && next.length === 0) {
-      trace('finish', bulk, update(bulk, { state: 'done', endedAt: now }, now), origin, now)
+      const after = update(bulk, { state: 'done', endedAt: now }, now)
+      receipts.push(trace('finish', bulk, after, origin, now))
     }
-    return next.length
+    return audited(receipts, next.length)
   }
 
-  const change = (before: Bulk, verb: BulkVerb, origin: Origin, now: number): Bulk => {
+  const change = (before: Bulk, verb: BulkVerb, origin: Origin, now: number): Accounted<Bulk> => {
     const state = onBulkVerb(before.state, verb)
-    if (state === before.state) return before
+    if (state === before.state) return unchanged(before)
     if (verb === 'cancel') return cancelBulk(before, errorOfCancelled, origin, now)
     if (verb === 'pause') park(before.id, now)
     else unpark(before.id, now)
     const after = update(before, { state }, now)
-    trace(verb, before, after, origin, now)
-    return after
+    return audited(trace(verb, before, after, origin, now), after)
   }
 
   return {
@@ -257,7 +282,7 @@ export const createBulks = (
             : queries.byKey.get({ deviceId, idempotencyKey: idempotency.key })
         if (known !== undefined) {
           const kind = known.requestHash === idempotency?.requestHash ? 'repeated' : 'conflict'
-          return { kind, bulk: toBulk(known) }
+          return unchanged<CreatedBulk>({ kind, bulk: toBulk(known) })
         }
         const { sender, senderName } = admit(devices.get(deviceId))
         checkRoom()
@@ -284,7 +309,7 @@ export const createBulks = (
         })
         queries.insertRecipients(bulk.id, recipients)
         tracer.event(eventOf('bulk.created', bulk), now)
-        tracer.audit(
+        const receipt = tracer.audit(
           {
             origin,
             action: 'bulk.create',
@@ -294,7 +319,7 @@ export const createBulks = (
           },
           now,
         )
-        return { kind: 'accepted', bulk }
+        return audited<CreatedBulk>(receipt, { kind: 'accepted', bulk })
       }),
 
     get: (id) => engine.read(() => get(id)),
@@ -319,7 +344,7 @@ export const createBulks = (
     change: (id, verb, origin, now) =>
       engine.write(() => {
         const before = get(id)
-        return before === undefined ? undefined : change(before, verb, origin, now)
+        return before === undefined ? unchanged(undefined) : change(before, verb, origin, now)
       }),
 
     async cancelAll(lease, deviceId, error, origin, now) {
@@ -328,9 +353,13 @@ export const createBulks = (
         cancelled += await engine.write(() => {
           fence(lease)
           const before = get(id)
-          if (before === undefined || before.state === 'cancelled' || before.endedAt !== null) return 0
-          cancelBulk(before, () => error, origin, now)
-          return 1
+          if (before === undefined || before.state === 'cancelled' || before.endedAt !== null) {
+            return unchanged(0)
+          }
+          return audited(
+            cancelBulk(before, () => error, origin, now),
+            1,
+          )
         })
       }
       return cancelled
@@ -350,7 +379,7 @@ export const createBulks = (
         fed += await engine.write(() => {
           fence(lease)
           const bulk = get(id)
-          return bulk?.endedAt === null ? advance(bulk, origin, now) : 0
+          return bulk?.endedAt === null ? advance(bulk, origin, now) : unchanged(0)
         })
       }
       return fed

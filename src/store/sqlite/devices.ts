@@ -1,3 +1,4 @@
+import { audited, type Receipt } from './accounted.ts'
 import { and, asc, desc, eq, getTableColumns, lt, ne, sql } from './drizzle.ts'
 import type { Device, DeviceChange } from '../../domain/device.ts'
 import type { Pacing } from '../../domain/pacing.ts'
@@ -137,7 +138,7 @@ export const createDevices = (
     .limit(upTo('limit'))
     .prepare()
 
-  const apply = (id: string, { device, events, audit }: DeviceChange): Device => {
+  const apply = (id: string, { device, events, audit }: DeviceChange): Receipt => {
     assert(device.id === id, `a decision on device ${id} returned device ${device.id}`)
     const at = device.updatedAt
     upsert.run(toRow(device))
@@ -145,24 +146,24 @@ export const createDevices = (
       if (event.type === 'device.status_changed') insertHistory.run({ ...event.data, deviceId: id, at })
       tracer.event(event, at)
     }
-    tracer.audit(audit, at)
-    return device
+    return tracer.audit(audit, at)
   }
 
   return {
     decide: (id, decision) =>
       engine.write(() => {
-        apply(id, decision(queries.get(id)))
+        const receipt = apply(id, decision(queries.get(id)))
         const view = queries.view(id)
         assert(view, `device ${id} is not there after it was written`)
-        return view
+        return audited(receipt, view)
       }),
     observe: (lease, id, decision) =>
       engine.write(() => {
         fence(lease)
         const before = queries.get(id)
         assert(before, `device ${id} does not exist`)
-        return apply(id, decision(before))
+        const change = decision(before)
+        return audited(apply(id, change), change.device)
       }),
     get: (id) => engine.read(() => queries.view(id)),
     list: () => engine.read(queries.views),

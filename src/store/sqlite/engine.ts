@@ -8,18 +8,19 @@
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../../runtime/clock.ts'
 import { StoreError } from '../store.ts'
+import type { Accounted } from './accounted.ts'
 import { isBusy, toStoreError } from './errors.ts'
 
 export interface Engine {
   /**
    * Runs `work` in a transaction; resolves after COMMIT. What it throws undoes its own writes only. It may be run twice,
-   * the first time for nothing: it must change nothing but the database.
+   * the first time for nothing: it must change nothing but the database. It answers for what it has written (accounted.ts).
    */
-  write<T>(work: () => T): Promise<T>
+  write<T>(work: () => Accounted<T>): Promise<T>
   /** The same for rows that nobody waits for: no listener hears of it. */
-  writeQuietly<T>(work: () => T): Promise<T>
+  writeQuietly<T>(work: () => Accounted<T>): Promise<T>
   /** The same, quietly, before it returns; the wait for another process's lock blocks the event loop, `busySyncMaxMs` at most. */
-  writeNow<T>(work: () => T): T
+  writeNow<T>(work: () => Accounted<T>): T
   /** Runs `work` outside of any transaction. */
   read<T>(work: () => T): Promise<T>
   /** Another process waits for the lock: leaves it free for a moment before the next transaction. */
@@ -201,13 +202,13 @@ export const createEngine = (
     schedule()
   }
 
-  const enqueue = <T>(work: () => T, quiet: boolean): Promise<T> =>
+  const enqueue = <T>(work: () => Accounted<T>, quiet: boolean): Promise<T> =>
     new Promise((resolve, reject) => {
       if (closing !== undefined) return reject(closed())
       if (queue.length >= limits.waitingWritesMax) {
         return reject(new StoreError('busy', `${queue.length} writes wait for the database already`))
       }
-      let outcome: { readonly value: T } | { readonly error: unknown } | undefined
+      let outcome: Accounted<T> | { readonly error: unknown } | undefined
       queue.push({
         since: clock.monotonic(),
         quiet,
@@ -215,7 +216,7 @@ export const createEngine = (
           const before = changes.get()
           if (inSavepoint) savepoint.run()
           try {
-            outcome = { value: work() }
+            outcome = work()
             if (inSavepoint) release.run()
           } catch (error) {
             outcome = { error: toStoreError(error) }
@@ -255,13 +256,13 @@ export const createEngine = (
     write: (work) => enqueue(work, false),
     writeQuietly: (work) => enqueue(work, true),
 
-    writeNow(work) {
+    writeNow<T>(work: () => Accounted<T>): T {
       if (closing !== undefined) throw closed()
       try {
         beginNow()
-        let result: { readonly value: ReturnType<typeof work> } | undefined
+        let result: Accounted<T> | undefined
         transact(() => {
-          result = { value: work() }
+          result = work()
         }, true)
         if (result === undefined) throw new StoreError('failed', 'the transaction was lost')
         return result.value

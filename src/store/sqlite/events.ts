@@ -1,3 +1,4 @@
+import { unaudited } from './accounted.ts'
 import { and, asc, eq, getTableColumns, gt, lte, max, sql } from './drizzle.ts'
 import type { Event, EventType } from '../../domain/event.ts'
 import type { EventStore } from '../store.ts'
@@ -94,6 +95,7 @@ export const createEvents = (
       engine.write(() => {
         fence(lease)
         for (const sighting of sightings) tracer.event({ ...sighting, deviceId }, now)
+        return unaudited('sighting', undefined)
       }),
   }
 }

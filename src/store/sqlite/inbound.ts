@@ -1,3 +1,4 @@
+import { audited, unaudited, unchanged, type Accounted, type Receipt } from './accounted.ts'
 import { and, asc, desc, eq, inArray, lt, sql } from './drizzle.ts'
 import type { MessageBody } from '../../domain/body.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
@@ -165,7 +166,7 @@ export const createInbound = (
     origin: Origin,
     now: number,
     action: AuditAction = 'message.receive',
-  ): void => {
+  ): Receipt => {
     const { type, error } = message
     const from = partyJid(message.sender)
     if (error !== null) {
@@ -175,7 +176,7 @@ export const createInbound = (
       const event = message.direction === 'inbound' ? 'message.received' : 'message.sent'
       tracer.event(arrivalEvent(event, message, { from, type }), now)
     }
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action,
@@ -204,11 +205,10 @@ export const createInbound = (
     origin: Origin,
     now: number,
     action: AuditAction = 'message.receive',
-  ): Message => {
+  ): Accounted<Message> => {
     const message: Message = { ...before, status: 'failed', error, failedAt: momentIn(before, now) }
     messages.update(message)
-    trace(before, message, origin, now, action)
-    return message
+    return audited(trace(before, message, origin, now, action), message)
   }
 
   /** Writes the message unless it is there; returns it as it was written. */
@@ -217,7 +217,7 @@ export const createInbound = (
     place: FilePlace | undefined,
     origin: Origin,
     now: number,
-  ): Message | null => {
+  ): Accounted<Message | null> => {
     const { deviceId, content } = given
     const chat = addresses.complete(deviceId, given.chat)
     const replyTo = repliedTo(deviceId, chat, quoted)
@@ -241,19 +241,21 @@ export const createInbound = (
     if (known === undefined) {
       messages.insert(message, content, act)
       if (received !== undefined) media.insert(received)
-      trace(null, message, origin, now)
+      const receipt = trace(null, message, origin, now)
       acts.arrived(message, act, origin, now)
-      return message
+      return audited(receipt, message)
     }
-    if (known.type !== 'undecryptable') return null
-    if (error !== null) return awaited || !isPending(known) ? null : fail(known, error, origin, now)
+    if (known.type !== 'undecryptable') return unchanged(null)
+    if (error !== null) {
+      return awaited || !isPending(known) ? unchanged(null) : fail(known, error, origin, now)
+    }
     const { id, sender, createdAt } = known
     const filled = { ...message, id, chat: known.chat, sender, createdAt }
     messages.reveal(filled, content, act)
     if (received !== undefined) media.insert({ ...received, messageId: id })
-    trace(known, filled, origin, now)
+    const receipt = trace(known, filled, origin, now)
     acts.arrived(filled, act, origin, now)
-    return filled
+    return audited(receipt, filled)
   }
 
   return {
@@ -261,21 +263,24 @@ export const createInbound = (
     promote: (lease, { deviceId, stanzaKey, promotion, file }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const stored = promotion.kind === 'message' ? store(promotion, file, origin, now) : null
         rows.promote(deviceId, stanzaKey, now)
-        return { stored }
+        if (promotion.kind !== 'message') return unaudited('keys', { stored: null })
+        const stored = store(promotion, file, origin, now)
+        return audited(stored, { stored: stored.value })
       }),
     giveUp: (seat, { before, limit }, origin, now) =>
       engine.write(() => {
         fence(seat)
         const late = selectLate({ before, limit }).map(toMessage)
-        for (const message of late) fail(message, neverCame(message.error), origin, now, 'message.give_up')
-        return late.length
+        const given = late.map((message) =>
+          fail(message, neverCame(message.error), origin, now, 'message.give_up'),
+        )
+        return audited(given, given.length)
       }),
     prune: async (deviceId, before) => {
       let pruned = 0
       for (;;) {
-        const count = await engine.writeQuietly(() => rows.prune(deviceId, before))
+        const count = await engine.writeQuietly(() => unaudited('prune', rows.prune(deviceId, before)))
         pruned += count
         if (count < pruneBatchRows) return pruned
       }

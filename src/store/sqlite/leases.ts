@@ -1,3 +1,4 @@
+import { unaudited } from './accounted.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { leaseTtlMaxMs, type Lease } from '../../domain/lease.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -70,18 +71,20 @@ export const createLeases = (db: Db, engine: Engine, clock: Clock): LeaseStore =
           tooLate: now + leaseTtlMaxMs,
           deadOwner: deadOwner ?? null,
         })
-        return toLease(row) ?? undefined
+        return unaudited('lease', toLease(row) ?? undefined)
       }),
     renew: (owner, wanted, ttlMs, now) =>
       engine.writeQuietly(() => {
         const end = endOf(now + ttlMs, now)
-        return wanted
+        const renewed = wanted
           .filter(({ name, epoch }) => renew.run({ name, owner, epoch, ...end }).changes > 0)
           .map((lease) => ({ ...lease, owner, expiresMono: end.expiresMono }))
+        return unaudited('lease', renewed)
       }),
     release: ({ name, owner, epoch }, now) =>
       engine.write(() => {
         release.run({ name, owner, epoch, ...endOf(now, now) })
+        return unaudited('lease', undefined)
       }),
     get: (name) => engine.read(() => toLease(select.get({ name })) ?? undefined),
   }

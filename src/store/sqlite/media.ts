@@ -1,3 +1,4 @@
+import { audited, unaudited, unchanged, type Accounted, type Receipt } from './accounted.ts'
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, lte, min, notInArray, or, sql } from './drizzle.ts'
 import type { AuditAction, Origin } from '../../domain/audit.ts'
 import { GatewayError } from '../../domain/errors.ts'
@@ -143,7 +144,7 @@ export const createMedia = (
     before: Media | null,
     after: Media,
     { origin, now }: { readonly origin: Origin; readonly now: number },
-  ): void => {
+  ): Receipt => {
     for (const event of mediaEvents(after)) tracer.event(event, now)
     const shown = ({ state, sha256, bytes, error }: Media) => ({
       state,
@@ -151,7 +152,7 @@ export const createMedia = (
       bytes,
       error: error?.code ?? null,
     })
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action,
@@ -166,11 +167,10 @@ export const createMedia = (
   const needed = (): readonly string[] =>
     [...selectNeeded.all(), ...selectParked.all(), ...selectOfBulks.all()].flatMap(({ id }) => id ?? [])
 
-  const drop = (before: Media, origin: Origin, now: number): Media => {
+  const drop = (before: Media, origin: Origin, now: number): Accounted<Media> => {
     const after: Media = { ...before, state: 'removed', dueAt: null, error: null, removedAt: now }
     queries.update(after)
-    trace('media.remove', before, after, { origin, now })
-    return after
+    return audited(trace('media.remove', before, after, { origin, now }), after)
   }
 
   return {
@@ -178,8 +178,7 @@ export const createMedia = (
       engine.write(() => {
         const after = newFile(file, now)
         queries.insert(after)
-        trace('media.add', null, after, { origin, now })
-        return after
+        return audited(trace('media.add', null, after, { origin, now }), after)
       }),
     get: (id) => engine.read(() => queries.get(id)),
     due: (deviceId, now, limit) =>
@@ -189,22 +188,23 @@ export const createMedia = (
       engine.write(() => {
         fence(lease)
         const before = queries.get(id)
-        if (before?.state !== 'waiting') return
+        if (before?.state !== 'waiting') return unchanged(undefined)
         const file = afterAttempt(before, after, now)
         queries.update(file)
-        trace('media.fetch', before, file, { origin, now })
+        return audited(trace('media.fetch', before, file, { origin, now }), undefined)
       }),
     moved: (lease, id, remote) =>
       engine.writeQuietly(() => {
         fence(lease)
         const before = queries.get(id)
         if (before !== undefined) queries.update({ ...before, remote })
+        return unaudited('cache', undefined)
       }),
     fetch: (id, lost, origin, now) =>
       engine.write(() => {
         const before = queries.get(id)
-        if (before === undefined || before.remote === null) return before
-        if (before.state === 'stored' && !lost) return before
+        if (before === undefined || before.remote === null) return unchanged(before)
+        if (before.state === 'stored' && !lost) return unchanged(before)
         const after: Media = {
           ...before,
           state: 'waiting',
@@ -214,13 +214,12 @@ export const createMedia = (
           removedAt: null,
         }
         queries.update(after)
-        trace('media.retry', before, after, { origin, now })
-        return after
+        return audited(trace('media.retry', before, after, { origin, now }), after)
       }),
     remove: (id, origin, now) =>
       engine.write(() => {
         const before = queries.get(id)
-        if (before === undefined || before.state === 'removed') return before
+        if (before === undefined || before.state === 'removed') return unchanged(before)
         if (needed().includes(id)) {
           const detail = `file ${id} is needed by a message that is not sent yet: cancel the message first`
           throw new GatewayError('media_in_use', detail)
@@ -230,14 +229,17 @@ export const createMedia = (
     removeOldest: (lease, { before, limit, bytes = Number.POSITIVE_INFINITY }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const removed: Media[] = []
+        const removed: Accounted<Media>[] = []
         let freed = 0
         for (const row of selectOldest.all({ before, limit, needed: JSON.stringify(needed()) })) {
           if (freed >= bytes) break
           freed += row.bytes
           removed.push(drop(toMedia(row), origin, now))
         }
-        return removed
+        return audited(
+          removed,
+          removed.map(({ value }) => value),
+        )
       }),
     kept: (hashes) =>
       engine.read(
@@ -253,8 +255,9 @@ export const createMedia = (
         fence(lease)
         const { kind } = remote
         insertUpload({ deviceId, sha256, kind, remote: remoteText(remote), uploadedAt: now })
+        return unaudited('cache', undefined)
       }),
     forgetUploads: (deviceId, before) =>
-      engine.writeQuietly(() => deleteUploads.run({ deviceId, before }).changes),
+      engine.writeQuietly(() => unaudited('prune', deleteUploads.run({ deviceId, before }).changes)),
   }
 }

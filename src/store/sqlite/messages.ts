@@ -1,4 +1,5 @@
 import type { SQL } from 'drizzle-orm'
+import { audited } from './accounted.ts'
 import { and, desc, eq, gte, lt, sql } from './drizzle.ts'
 import { iso } from '../../domain/iso.ts'
 import { advance, type Message } from '../../domain/message.ts'
@@ -109,16 +110,16 @@ export const createReceive =
     acts: ActQueries
   }): Receive =>
   (before, { status, at, from }, origin, now) => {
-    if (before.type === 'undecryptable') return false
+    if (before.type === 'undecryptable') return null
     const step = advance(before, status, at)
-    if (step === null) return false
+    if (step === null) return null
     const message: Message = { ...before, ...step, failedAt: null }
     queries.update(message)
     const row = queue.get(before.id)
     const isNews = row !== undefined && row.state !== 'sent'
     if (isNews) queue.settle(row, { state: 'sent', error: null }, now)
     tracer.event(messageEvent(`message.${status}`, message, { at: iso(at), from }), now)
-    tracer.audit(
+    const receipt = tracer.audit(
       {
         origin,
         action: 'message.receipt',
@@ -129,7 +130,7 @@ export const createReceive =
       now,
     )
     if (isNews) acts.sent(message, origin, now)
-    return true
+    return receipt
   }
 
 export const createMessages = (
@@ -181,22 +182,25 @@ export const createMessages = (
     recordReceipt: (lease, { deviceId, whatsappIds, ...receipt }, origin, now) =>
       engine.write(() => {
         fence(lease)
-        return [...new Set(whatsappIds)]
+        const receipts = [...new Set(whatsappIds)]
           .flatMap((whatsappId) => queries.byWhatsappId(deviceId, whatsappId))
-          .filter((message) => message.direction === 'outbound' && receive(message, receipt, origin, now))
-          .length
+          .flatMap((message) =>
+            message.direction === 'outbound' ? (receive(message, receipt, origin, now) ?? []) : [],
+          )
+        return audited(receipts, receipts.length)
       }),
     mark: (lease, { deviceId, whatsappId, fromMe, chat }, mark, origin, now) =>
       engine.write(() => {
         fence(lease)
-        return queries
+        const receipts = queries
           .byWhatsappId(deviceId, whatsappId)
           .filter(
             (message) =>
               (message.direction === 'outbound') === fromMe &&
-              (message.chat.pn === chat || message.chat.lid === chat) &&
-              marks.mark(message, mark, origin, now),
-          ).length
+              (message.chat.pn === chat || message.chat.lid === chat),
+          )
+          .flatMap((message) => marks.mark(message, mark, origin, now) ?? [])
+        return audited(receipts, receipts.length)
       }),
   }
 }

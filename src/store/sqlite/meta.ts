@@ -1,3 +1,4 @@
+import { unaudited } from './accounted.ts'
 import { eq } from './drizzle.ts'
 import type { Store } from '../store.ts'
 import type { Engine } from './engine.ts'
@@ -28,13 +29,15 @@ export const createMeta = (
     claimNetwork: (network) =>
       engine.write(() => {
         insert.run({ key: networkKey, value: network })
-        return select.get({ key: networkKey })?.value === 'loopback' ? 'loopback' : 'whatsapp'
+        const { value } = select.get({ key: networkKey }) ?? {}
+        return unaudited('gateway', value === 'loopback' ? 'loopback' : 'whatsapp')
       }),
     probe: (now) =>
       engine.write(() => {
         // On a full disk so small a write can still fit where sends do not.
         checkRoom(true)
         upsert.run({ key: probeKey, value: String(now) })
+        return unaudited('gateway', undefined)
       }),
   }
 }

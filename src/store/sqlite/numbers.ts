@@ -1,4 +1,5 @@
 import type { NumberStore } from '../numbers-store.ts'
+import { unaudited } from './accounted.ts'
 import { numbers } from './bulk-schema.ts'
 import { eq } from './drizzle.ts'
 import type { Engine } from './engine.ts'
@@ -27,7 +28,7 @@ export const createNumbers = (db: Db, engine: Engine, { fence }: { fence: Fence 
     note: (lease, number, { jid, checkedAt }) =>
       engine.writeQuietly(() => {
         fence(lease)
-        upsert({ number, jid, checkedAt })
+        return unaudited('cache', upsert({ number, jid, checkedAt }))
       }),
   }
 }

@@ -9,6 +9,7 @@ import { StoreError, type Store } from '../store.ts'
 import { createActs } from './act-verbs.ts'
 import { createActQueries } from './acts.ts'
 import { createAddresses, createAddressQueries } from './addresses.ts'
+import { createAuditChain } from './audit-chain.ts'
 import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
 import { createBulks } from './bulks.ts'
@@ -148,7 +149,8 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const fence = createFence(db)
   const webhookQueries = createWebhookQueries(db)
   const fanOut = createFanOut(db, webhookQueries)
-  const tracer = createTracer(db, fanOut)
+  const chain = createAuditChain(db)
+  const tracer = createTracer(db, { chain, fanOut })
   const queue = createOutboxQueue(db)
   const deviceQueries = createDeviceQueries(db)
   const messageQueries = createMessageQueries(db)
@@ -226,7 +228,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     addresses: createAddresses(db, engine, { fence, queries: addressQueries, queue }),
     leases: createLeases(db, engine, clock),
     events: createEvents(db, engine, { fence, tracer }),
-    audit: createAudit(db, engine),
+    audit: createAudit(db, engine, { fence, chain }),
     webhooks: createWebhooks(engine, { fence, tracer, queries: webhookQueries, fanOut }),
     onChange: (listener) => wakeups.subscribe(listener),
     ...meta,

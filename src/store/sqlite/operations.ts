@@ -1,3 +1,4 @@
+import { audited, unaudited, unchanged, type Receipt } from './accounted.ts'
 import { and, asc, eq, getTableColumns, isNotNull, lt, min, ne, or, sql } from './drizzle.ts'
 import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
@@ -16,6 +17,7 @@ import {
   type OperationResult,
   subjectOf,
 } from '../../domain/operation.ts'
+import type { EnqueuedOperation } from '../operation-store.ts'
 import type { OperationStore } from '../store.ts'
 import type { DeviceQueries } from './devices.ts'
 import type { Engine } from './engine.ts'
@@ -212,14 +214,14 @@ export const createOperations = (
     action: NewAuditEntry['action'],
     origin: Origin,
     now: number,
-  ): void => {
+  ): Receipt => {
     const operation =
       after.state === 'queued'
         ? change(before, after, { ...nowhere, dueAt: after.notBefore }, now)
         : change(before, after, nowhere, now)
     if (after.state === 'done') takeEffect(operation, origin, now)
     if (after.state !== 'queued') told(operation, now)
-    tracer.audit(auditOf(action, before, operation, origin), now)
+    return tracer.audit(auditOf(action, before, operation, origin), now)
   }
 
   const openRows = (deviceId: string): OperationRow[] =>
@@ -257,7 +259,7 @@ export const createOperations = (
             : queries.byKey.get({ deviceId, idempotencyKey: idempotency.key })
         if (known !== undefined) {
           const kind = known.requestHash === idempotency?.requestHash ? 'repeated' : 'conflict'
-          return { kind, operation: toOperation(known) }
+          return unchanged<EnqueuedOperation>({ kind, operation: toOperation(known) })
         }
         admit(devices.get(deviceId))
         checkRoom()
@@ -295,8 +297,8 @@ export const createOperations = (
           requestHash: idempotency?.requestHash ?? null,
         })
         told(operation, now)
-        tracer.audit(auditOf('operation.enqueue', null, operation, origin), now)
-        return { kind: 'accepted', operation }
+        const receipt = tracer.audit(auditOf('operation.enqueue', null, operation, origin), now)
+        return audited<EnqueuedOperation>(receipt, { kind: 'accepted', operation })
       }),
 
     get: (id) =>
@@ -309,16 +311,20 @@ export const createOperations = (
       engine.writeQuietly(() => {
         fence(lease)
         const rows = withoutExpired(openRows(deviceId), origin, now)
-        return claimable(rows, now)
+        const claimed = claimable(rows, now)
           .slice(0, limit)
           .map((row) => {
             const before = toOperation(row)
             const { owner, epoch } = lease
             const next = { state: 'running', attempts: before.attempts + 1 } as const
             const operation = change(before, next, { dueAt: null, owner, epoch }, now)
-            tracer.audit(auditOf('operation.attempt', before, operation, origin), now)
-            return operation
+            const entry = auditOf('operation.attempt', before, operation, origin)
+            return audited(tracer.audit(entry, now), operation)
           })
+        return audited(
+          claimed,
+          claimed.map(({ value }) => value),
+        )
       }),
 
     record: (lease, id, after, origin, now) =>
@@ -326,7 +332,9 @@ export const createOperations = (
         fence(lease)
         const row = queries.byId.get({ id })
         assert(row, `operation ${id} does not exist`)
-        if (row.state === 'running') settle(toOperation(row), after, 'operation.attempt', origin, now)
+        return row.state === 'running'
+          ? audited(settle(toOperation(row), after, 'operation.attempt', origin, now), undefined)
+          : unchanged(undefined)
       }),
 
     recover: (lease, deviceId, origin, now) =>
@@ -334,24 +342,25 @@ export const createOperations = (
         fence(lease)
         const { owner, epoch } = lease
         const lost = queries.lost.all({ deviceId, owner, epoch }).map(toOperation)
-        for (const operation of lost) {
-          settle(operation, afterLoss(operation, now), 'operation.attempt', origin, now)
-        }
-        return lost.length
+        const receipts = lost.map((operation) =>
+          settle(operation, afterLoss(operation, now), 'operation.attempt', origin, now),
+        )
+        return audited(receipts, lost.length)
       }),
 
     cancelAll: (lease, deviceId, error, origin, now) =>
       engine.write(() => {
         fence(lease)
         const open = openRows(deviceId).map(toOperation)
-        for (const operation of open) {
-          settle(operation, { state: 'failed', error }, 'operation.cancel', origin, now)
-        }
-        return open.length
+        const receipts = open.map((operation) =>
+          settle(operation, { state: 'failed', error }, 'operation.cancel', origin, now),
+        )
+        return audited(receipts, open.length)
       }),
 
     nextDue: (deviceId) => engine.read(() => queries.nextDue.get({ deviceId })?.dueAt ?? null),
 
-    prune: (deviceId, before) => engine.writeQuietly(() => queries.prune.run({ deviceId, before }).changes),
+    prune: (deviceId, before) =>
+      engine.writeQuietly(() => unaudited('prune', queries.prune.run({ deviceId, before }).changes)),
   }
 }

@@ -1,6 +1,7 @@
 import type { NewAuditEntry, Origin } from '../../domain/audit.ts'
 import { assert } from '../../domain/errors.ts'
 import { type Message, type MessageFailure, momentIn } from '../../domain/message.ts'
+import { audited, type Accounted } from './accounted.ts'
 import { messageEvent, type MessageQueries } from './message-rows.ts'
 import type { OutboxQueue, OutboxRow } from './outbox-queue.ts'
 import type { Tracer } from './trace.ts'
@@ -19,7 +20,7 @@ export type Cancel = (
   errorOf: (before: Message) => MessageFailure,
   origin: Origin,
   now: number,
-) => Message
+) => Accounted<Message>
 
 export const createCancel =
   ({ tracer, messages, queue }: { tracer: Tracer; messages: MessageQueries; queue: OutboxQueue }): Cancel =>
@@ -31,6 +32,6 @@ export const createCancel =
     messages.update(message)
     queue.settle(row, { state: 'cancelled', error }, now)
     tracer.event(messageEvent('message.cancelled', message, { error }), now)
-    tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.cancel' }, now)
-    return message
+    const receipt = tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.cancel' }, now)
+    return audited(receipt, message)
   }

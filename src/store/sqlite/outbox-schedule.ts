@@ -6,6 +6,7 @@ import { type Message, momentIn } from '../../domain/message.ts'
 import { expiredError } from '../../domain/outbox.ts'
 import { priorityOf, rankOf, type Plan } from '../../domain/plan.ts'
 import type { PlanView, ScheduleStore } from '../store.ts'
+import { audited, unchanged, type Receipt } from './accounted.ts'
 import { and, asc, eq, getTableColumns, isNotNull, lte, min, sql } from './drizzle.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
@@ -23,7 +24,7 @@ interface Parts {
 }
 
 /** Gives up a message that waits and whose time has run out. */
-export type Expire = (row: OutboxRow, before: Message, origin: Origin, now: number) => void
+export type Expire = (row: OutboxRow, before: Message, origin: Origin, now: number) => Receipt
 
 export const createExpire =
   ({ tracer, messages, queue }: Parts): Expire =>
@@ -33,7 +34,7 @@ export const createExpire =
     messages.update(message)
     queue.settle(row, { state: 'failed', error }, now)
     tracer.event(messageEvent('message.failed', message, { error }), now)
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action: 'message.expire',
@@ -144,7 +145,7 @@ export const createSchedule = (
     change: (messageId, change, origin, now) =>
       engine.write(() => {
         const row = queue.get(messageId)
-        if (row === undefined) return undefined
+        if (row === undefined) return unchanged(undefined)
         const before = messageOf(messageId)
         if (row.parkedFor !== 'time') {
           throw new GatewayError(
@@ -159,7 +160,7 @@ export const createSchedule = (
         write(row, plan, now)
         if (plan.sendAt === null) join(row, message, now)
         else tracer.event(messageEvent('message.scheduled', message, { sendAt: isoOrNull(plan.sendAt) }), now)
-        tracer.audit(
+        const receipt = tracer.audit(
           {
             origin,
             action: 'message.change',
@@ -169,7 +170,7 @@ export const createSchedule = (
           },
           now,
         )
-        return message
+        return audited(receipt, message)
       }),
 
     advance: async (lease, limit, origin, now) => {
@@ -177,11 +178,12 @@ export const createSchedule = (
       if (next === null || next > now) return next
       return engine.write(() => {
         fence(lease)
-        for (const row of selectExpired.all({ now, limit }))
-          expire(row, messageOf(row.messageId), origin, now)
-        for (const row of selectDue.all({ now, limit })) {
+        const expired = selectExpired
+          .all({ now, limit })
+          .map((row) => expire(row, messageOf(row.messageId), origin, now))
+        const released = selectDue.all({ now, limit }).map((row) => {
           join(row, messageOf(row.messageId), now)
-          tracer.audit(
+          return tracer.audit(
             {
               origin,
               action: 'message.release',
@@ -191,8 +193,8 @@ export const createSchedule = (
             },
             now,
           )
-        }
-        return nextAt()
+        })
+        return audited([...expired, ...released], nextAt())
       })
     },
   }

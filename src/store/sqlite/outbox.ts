@@ -3,9 +3,10 @@ import { assert } from '../../domain/errors.ts'
 import { iso } from '../../domain/iso.ts'
 import { advance, type Message, momentIn } from '../../domain/message.ts'
 import { cancelledError, onCancel, onRetry, type AfterAttempt } from '../../domain/outbox.ts'
+import { audited, unaudited, unchanged } from './accounted.ts'
 import { attemptAudit, type Cancel } from './outbox-cancel.ts'
 import type { Expire } from './outbox-schedule.ts'
-import type { ClaimedMessage, OutboxStore } from '../store.ts'
+import type { ClaimedMessage, Enqueued, OutboxStore } from '../store.ts'
 import type { ActQueries } from './acts.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { DeviceQueries } from './devices.ts'
@@ -125,7 +126,7 @@ export const createOutbox = (
         const known = idempotency === undefined ? undefined : queue.byKey(deviceId, idempotency.key)
         if (known !== undefined) {
           const kind = known.requestHash === idempotency?.requestHash ? 'repeated' : 'conflict'
-          return { kind, message: messageOf(known.messageId) }
+          return unchanged<Enqueued>({ kind, message: messageOf(known.messageId) })
         }
         const { sender, senderName } = admit(devices.get(deviceId))
         checkRoom()
@@ -145,7 +146,7 @@ export const createOutbox = (
             : arrivalEvent('message.scheduled', message, { sendAt: iso(sendAt) }),
           now,
         )
-        tracer.audit(
+        const receipt = tracer.audit(
           {
             origin,
             action: 'message.enqueue',
@@ -155,83 +156,78 @@ export const createOutbox = (
           },
           now,
         )
-        return { kind: 'accepted', message }
+        return audited<Enqueued>(receipt, { kind: 'accepted', message })
       }),
 
     claim: (lease, { deviceId, limit }, origin, now) =>
       engine.writeQuietly(() => {
         fence(lease)
-        return queue
-          .due(deviceId, now, limit)
-          .flatMap(({ message: before, content, row }): ClaimedMessage[] => {
-            if (row.expiresAt !== null && row.expiresAt <= now) {
-              expire(row, before, origin, now)
-              return []
-            }
-            const attempts = row.attempts + 1
-            const message: Message = {
-              ...before,
-              status: 'sending',
-              attempts: before.attempts + 1,
-              sendingAt: momentIn(before, now),
-            }
-            messages.update(message)
-            queue.take(row, attempts, lease, now)
-            tracer.audit(attemptAudit(before, message, origin), now)
-            return [claimedOf(row, message, content)]
-          })
+        const claimed: ClaimedMessage[] = []
+        const receipts = queue.due(deviceId, now, limit).map(({ message: before, content, row }) => {
+          if (row.expiresAt !== null && row.expiresAt <= now) return expire(row, before, origin, now)
+          const attempts = row.attempts + 1
+          const message: Message = {
+            ...before,
+            status: 'sending',
+            attempts: before.attempts + 1,
+            sendingAt: momentIn(before, now),
+          }
+          messages.update(message)
+          queue.take(row, attempts, lease, now)
+          claimed.push(claimedOf(row, message, content))
+          return tracer.audit(attemptAudit(before, message, origin), now)
+        })
+        return audited(receipts, claimed)
       }),
 
     prepared: (lease, messageId, content) =>
       engine.writeQuietly(() => {
         fence(lease)
-        messages.setContent(messageId, content)
+        return unaudited('step', messages.setContent(messageId, content))
       }),
 
     record: (lease, messageId, after, origin, now) =>
       engine.write(() => {
         fence(lease)
         const row = queue.get(messageId)
-        if (row?.state !== 'sending') return
+        if (row?.state !== 'sending') return unchanged(undefined)
         const before = messageOf(messageId)
         const message = applyAttempt(row, before, after, origin, now)
-        tracer.audit(attemptAudit(before, message, origin), now)
+        return audited(tracer.audit(attemptAudit(before, message, origin), now), undefined)
       }),
 
     recover: (lease, deviceId, origin, now) =>
       engine.write(() => {
         fence(lease)
-        const lost = queue.lost(deviceId, lease)
-        for (const row of lost) {
+        const receipts = queue.lost(deviceId, lease).map((row) => {
           const before = messageOf(row.messageId)
           const message: Message = { ...before, status: 'queued' }
           messages.update(message)
           queue.requeue(row, message, { dueAt: now, error: message.error, uncertain: true }, now)
-          tracer.audit(attemptAudit(before, message, origin), now)
-        }
-        return lost.length
+          return tracer.audit(attemptAudit(before, message, origin), now)
+        })
+        return audited(receipts, receipts.length)
       }),
 
     retry: (messageId, admit, origin, now) =>
       engine.write(() => {
         const row = queue.get(messageId)
-        if (row === undefined) return undefined
+        if (row === undefined) return unchanged(undefined)
         const before = messageOf(messageId)
         const step = onRetry(row.state)
-        if (step === 'nothing') return before
+        if (step === 'nothing') return unchanged(before)
         admit(devices.get(row.deviceId), before)
         const message = retry(row, before, step, now)
-        tracer.audit({ ...attemptAudit(before, message, origin), action: 'message.retry' }, now)
-        return message
+        const entry = { ...attemptAudit(before, message, origin), action: 'message.retry' } as const
+        return audited(tracer.audit(entry, now), message)
       }),
 
     cancel: (messageId, origin, now) =>
       engine.write(() => {
         const row = queue.get(messageId)
-        if (row === undefined) return undefined
-        const before = messageOf(messageId)
+        if (row === undefined) return unchanged(undefined)
         return onCancel(row.state) === 'nothing'
-          ? before
+          ? unchanged(messageOf(messageId))
           : cancel(row, ({ error }) => cancelledError(error), origin, now)
       }),
 
@@ -241,8 +237,8 @@ export const createOutbox = (
         const count = await engine.write(() => {
           fence(lease)
           const rows = queue.open(deviceId, cancelBatchRows)
-          for (const row of rows) cancel(row, () => error, origin, now)
-          return rows.length
+          const given = rows.map((row) => cancel(row, () => error, origin, now))
+          return audited(given, given.length)
         })
         cancelled += count
         if (count < cancelBatchRows) return cancelled

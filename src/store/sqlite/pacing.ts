@@ -13,6 +13,7 @@ import {
 } from '../../domain/pacing.ts'
 import type { ClaimedMessage } from '../store.ts'
 import type { PacingStore } from '../schedule-store.ts'
+import { audited, type Receipt } from './accounted.ts'
 import { and, desc, eq, gt, isNotNull, lt, lte, ne, or, sql } from './drizzle.ts'
 import { pacedSends } from './bulk-schema.ts'
 import type { Engine } from './engine.ts'
@@ -163,14 +164,15 @@ export const createPacing = (
     after,
   })
 
-  const letGo = (row: OutboxRow, message: Message, origin: Origin, now: number): void => {
+  const letGo = (row: OutboxRow, message: Message, origin: Origin, now: number): Receipt => {
     queue.join(row, message, now)
-    tracer.audit(entry('message.release', row, origin, { heldFor: null }), now)
+    return tracer.audit(entry('message.release', row, origin, { heldFor: null }), now)
   }
 
   /** Lets go what is held: what goes to a chat that has become known, and so many others. */
-  const lookAtHeld = (deviceId: string, mayOpen: number, origin: Origin, now: number): void => {
-    if (selectHasHeld({ deviceId }) === undefined) return
+  const lookAtHeld = (deviceId: string, mayOpen: number, origin: Origin, now: number): Receipt[] => {
+    const receipts: Receipt[] = []
+    if (selectHasHeld({ deviceId }) === undefined) return receipts
     let left = mayOpen
     for (const row of queue.held(deviceId, lookedAtMax)) {
       const message = messages.get(row.messageId)
@@ -178,8 +180,9 @@ export const createPacing = (
       const fresh = isNew(message)
       if (fresh && left === 0) continue
       if (fresh) left -= 1
-      letGo(row, message, origin, now)
+      receipts.push(letGo(row, message, origin, now))
     }
+    return receipts
   }
 
   const holds = (deviceId: string): boolean => selectHasHeld({ deviceId }) !== undefined
@@ -197,10 +200,15 @@ export const createPacing = (
         let current = paceNow()
         // Pacing lets new chats through one by one: the others would only be held again.
         const mayOpen = current.newChats !== null ? 0 : opensOneByOne(rules) ? 1 : lookedAtMax
-        lookAtHeld(deviceId, mayOpen, origin, now)
+        const receipts = lookAtHeld(deviceId, mayOpen, origin, now)
         const claimed: ClaimedMessage[] = []
 
-        const take = (row: OutboxRow, before: Message, content: Uint8Array | null, fresh: boolean): void => {
+        const take = (
+          row: OutboxRow,
+          before: Message,
+          content: Uint8Array | null,
+          fresh: boolean,
+        ): Receipt => {
           const message: Message = {
             ...before,
             status: 'sending',
@@ -221,7 +229,8 @@ export const createPacing = (
               newChatGapMs: fresh ? drawGap(rules.newChatGap, random) : 0,
             })
           }
-          tracer.audit(
+          claimed.push(claimedOf(row, message, content, since))
+          return tracer.audit(
             {
               origin,
               action: 'message.attempt',
@@ -235,7 +244,6 @@ export const createPacing = (
             },
             now,
           )
-          claimed.push(claimedOf(row, message, content, since))
         }
 
         for (let round = 0; round < heldRoundsMax && claimed.length < limit; round++) {
@@ -243,7 +251,7 @@ export const createPacing = (
           if (due.length === 0 || current.any !== null) break
           for (const { message, content, row } of due) {
             if (row.expiresAt !== null && row.expiresAt <= now) {
-              expire(row, message, origin, now)
+              receipts.push(expire(row, message, origin, now))
               continue
             }
             if (current.any !== null) break
@@ -252,15 +260,17 @@ export const createPacing = (
             if (waits !== null && (waits.reason === 'restricted' || row.attempts === 0)) {
               const heldFor: HeldFor = waits.reason === 'restricted' ? 'restricted' : 'new_chats'
               queue.hold(row, heldFor)
-              tracer.audit(entry('message.hold', row, origin, { heldFor, until: waits.until }), now)
+              const held = entry('message.hold', row, origin, { heldFor, until: waits.until })
+              receipts.push(tracer.audit(held, now))
               continue
             }
-            take(row, message, content, fresh && row.attempts === 0)
+            receipts.push(take(row, message, content, fresh && row.attempts === 0))
             current = paceNow()
           }
         }
         const holding = holds(deviceId)
-        return { claimed, wait: current.any ?? (holding ? current.newChats : null), holds: holding }
+        const wait = current.any ?? (holding ? current.newChats : null)
+        return audited(receipts, { claimed, wait, holds: holding })
       }),
   }
 }

@@ -1,3 +1,4 @@
+import { audited, type Receipt } from './accounted.ts'
 import { and, asc, eq, sql } from './drizzle.ts'
 import type { Origin } from '../../domain/audit.ts'
 import { iso } from '../../domain/iso.ts'
@@ -20,13 +21,13 @@ import { receipts } from './schema.ts'
 import { assign, directAll, directGet, directWrite, everyColumn, param, type Db } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
-/** Applies a receipt to a message as a whole; false when it changes nothing. */
+/** Applies a receipt to a message as a whole; null when it changes nothing. */
 export type Receive = (
   before: Message,
   receipt: { readonly status: ReceiptStatus; readonly at: number; readonly from: string },
   origin: Origin,
   now: number,
-) => boolean
+) => Receipt | null
 
 const columns = {
   seq: receipts.seq,
@@ -146,21 +147,21 @@ export const createReceipts = (
 ): ReceiptStore => {
   const rows = createRows(db)
 
-  /** Writes what one member's receipt says of a message; false when it is known. */
+  /** Writes what one member's receipt says of a message; null when it is known. */
   const note = (
     message: Message,
     step: MemberStep,
     given: { readonly member: Party; readonly at: number },
     origin: Origin,
     now: number,
-  ): boolean => {
+  ): Receipt | null => {
     const member = addresses.complete(message.deviceId, given.member)
     const { seq, known } = rows.take(message.id, member)
     const at = momentIn({ ...message, deliveredAt: null, readAt: null }, given.at)
     const after = advanceMember(known, step, at)
     if (after === null) {
       if (seq !== null) rows.put(message, seq, known)
-      return false
+      return null
     }
     rows.put(message, seq, after)
     const who = partyJid(member)
@@ -168,7 +169,7 @@ export const createReceipts = (
       messageEvent('message.acknowledged', message, { member: who, status: step, at: iso(at) }),
       now,
     )
-    tracer.audit(
+    return tracer.audit(
       {
         origin,
         action: 'message.receipt',
@@ -178,7 +179,6 @@ export const createReceipts = (
       },
       now,
     )
-    return true
   }
 
   return {
@@ -191,12 +191,16 @@ export const createReceipts = (
         const ours = [...new Set(whatsappIds)]
           .flatMap((whatsappId) => messages.byWhatsappId(deviceId, whatsappId))
           .filter((message) => message.direction === 'outbound' && sameParty(message.chat, chat))
-        let count = 0
+        const receipts: Receipt[] = []
         for (const message of ours) {
-          const fresh = members.filter((given) => note(message, step, given, origin, now))
-          const last = fresh.at(-1)
+          let last: (typeof members)[number] | undefined
+          for (const given of members) {
+            const receipt = note(message, step, given, origin, now)
+            if (receipt === null) continue
+            receipts.push(receipt)
+            last = given
+          }
           if (last === undefined) continue
-          count += fresh.length
           const reached = stepOfAll(rows.counts(message.id), others)
           // One member who has it proves at least that the server had it.
           receive(
@@ -206,7 +210,7 @@ export const createReceipts = (
             now,
           )
         }
-        return count
+        return audited(receipts, receipts.length)
       }),
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { SQL } from 'drizzle-orm'
 import type { SearchQuery, SearchTerm } from '../../domain/search.ts'
+import { unaudited } from './accounted.ts'
 import { and, eq, gt, gte, inArray, lt, max, or, sql } from './drizzle.ts'
 import type { SearchFilter, SearchStore } from '../search-store.ts'
 import type { Engine } from './engine.ts'
@@ -147,7 +148,7 @@ export const createSearch = (db: Db, engine: Engine): SearchStore => {
   return {
     index: async (limit) => {
       const { indexed, last } = await engine.read(filling.range)
-      return indexed < last && (await engine.writeQuietly(() => filling.fill(limit)))
+      return indexed < last && (await engine.writeQuietly(() => unaudited('index', filling.fill(limit))))
     },
     find: (query, filter, { order, limit, cursor }) =>
       engine.read(() => {

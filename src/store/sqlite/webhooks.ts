@@ -13,6 +13,7 @@ import {
 } from '../../domain/webhook.ts'
 import type { Lease } from '../../domain/lease.ts'
 import type { WebhookStore } from '../webhook-store.ts'
+import { audited, unaudited, unchanged, type Receipt } from './accounted.ts'
 import type { Engine } from './engine.ts'
 import { toEvent } from './events.ts'
 import { type FanOut, testDueAt } from './fan-out.ts'
@@ -68,7 +69,7 @@ export const createWebhooks = (
     change: Pick<NewAuditEntry, 'before' | 'after'>,
     origin: Origin,
     now: number,
-  ) => tracer.audit({ origin, action, target: { kind: 'webhook', id }, ...change }, now)
+  ): Receipt => tracer.audit({ origin, action, target: { kind: 'webhook', id }, ...change }, now)
 
   /** Writes a delivery; the columns that are not given stay. */
   const update = (row: DeliveryRow, change: Partial<DeliveryRow>): DeliveryRow => {
@@ -147,8 +148,13 @@ export const createWebhooks = (
     }
   }
 
-  const applyHealth = (before: Endpoint, health: EndpointHealth, origin: Origin, now: number) => {
-    if (sameHealth(before, health)) return
+  const applyHealth = (
+    before: Endpoint,
+    health: EndpointHealth,
+    origin: Origin,
+    now: number,
+  ): Receipt | undefined => {
+    if (sameHealth(before, health)) return undefined
     const isDisabled = health.state === 'disabled' && before.state !== 'disabled'
     const after: Endpoint = {
       ...before,
@@ -156,7 +162,7 @@ export const createWebhooks = (
       disabledSeq: isDisabled ? (queries.latestEvent({})?.seq ?? null) : before.disabledSeq,
     }
     queries.updateEndpoint({ ...toEndpointRow(after) })
-    if (!isDisabled) return
+    if (!isDisabled) return undefined
     fanOut.changed(now)
     const reason = health.disabledReason ?? ''
     tracer.event(
@@ -168,7 +174,7 @@ export const createWebhooks = (
       now,
     )
     const change = { before: { state: before.state }, after: { state: after.state, reason } }
-    audit('webhook.disable', after.id, change, origin, now)
+    return audit('webhook.disable', after.id, change, origin, now)
   }
 
   /** Those that are due; then those that failed while the endpoint was away, as far as there is room. */
@@ -208,8 +214,8 @@ export const createWebhooks = (
         admit(queries.countEndpoints({})?.total ?? 0)
         queries.insertEndpoint({ ...toEndpointRow(endpoint) })
         fanOut.changed(now)
-        audit('webhook.create', endpoint.id, { before: null, after: endpointSummary(endpoint) }, origin, now)
-        return endpoint
+        const change = { before: null, after: endpointSummary(endpoint) }
+        return audited(audit('webhook.create', endpoint.id, change, origin, now), endpoint)
       }),
 
     get: (id) => engine.read(() => get(id)),
@@ -219,7 +225,7 @@ export const createWebhooks = (
     change: (id, action, decide, origin, now) =>
       engine.write(() => {
         const before = get(id)
-        if (before === undefined || before.state === 'removed') return undefined
+        if (before === undefined || before.state === 'removed') return unchanged(undefined)
         const wanted = decide(before)
         const isRemoved = wanted.state === 'removed'
         const after: Endpoint = isRemoved
@@ -229,8 +235,7 @@ export const createWebhooks = (
         if (isRemoved) queries.cancelOpen({ endpointId: id, settledAt: now })
         else changeOrder(before, after, now)
         const change = { before: endpointSummary(before), after: isRemoved ? null : endpointSummary(after) }
-        audit(action, id, change, origin, now)
-        return { ...after, updatedAt: now }
+        return audited(audit(action, id, change, origin, now), { ...after, updatedAt: now })
       }),
 
     async deliveries(filter, { limit, cursor }) {
@@ -258,9 +263,11 @@ export const createWebhooks = (
       engine.write(() => {
         const row = queries.delivery({ id: deliveryId })
         const endpoint = row === undefined ? undefined : get(row.endpointId)
-        if (row === undefined || row.state === 'sending' || endpoint === undefined) return undefined
+        if (row === undefined || row.state === 'sending' || endpoint === undefined) {
+          return unchanged(undefined)
+        }
         const after = reopen(endpoint, row, now)
-        tracer.audit(
+        const receipt = tracer.audit(
           {
             origin,
             action: 'webhook.redeliver',
@@ -270,7 +277,7 @@ export const createWebhooks = (
           },
           now,
         )
-        return toDelivery(after)
+        return audited(receipt, toDelivery(after))
       }),
 
     redeliverFailed: (endpointId, range, origin, now) =>
@@ -278,11 +285,11 @@ export const createWebhooks = (
         const endpoint = get(endpointId)
         const rows = endpoint === undefined ? [] : queries.failedSince.all({ endpointId, ...range })
         const lastSeq = rows.at(-1)?.seq ?? null
-        if (endpoint === undefined || lastSeq === null) return { count: 0, lastSeq }
+        if (endpoint === undefined || lastSeq === null) return unchanged({ count: 0, lastSeq })
         for (const row of rows) reopen(endpoint, row, now)
         const after = { deliveries: rows.length, from: rows[0]?.id, to: rows.at(-1)?.id }
-        audit('webhook.redeliver', endpointId, { before: null, after }, origin, now)
-        return { count: rows.length, lastSeq }
+        const receipt = audit('webhook.redeliver', endpointId, { before: null, after }, origin, now)
+        return audited(receipt, { count: rows.length, lastSeq })
       }),
 
     replay: (endpointId, { after, until, limit }, origin, now) =>
@@ -290,24 +297,30 @@ export const createWebhooks = (
         const endpoint = get(endpointId)
         const rows = endpoint === undefined ? [] : queries.eventsAfter({ after, until, limit })
         const lastSeq = rows.at(-1)?.seq ?? null
-        if (endpoint === undefined || lastSeq === null) return { count: 0, lastSeq }
+        if (endpoint === undefined || lastSeq === null) return unchanged({ count: 0, lastSeq })
         const wanted = rows.map(toEvent).filter((event) => wants(endpoint, event))
         for (const event of wanted) fanOut.add(endpoint, event, 'replay', now)
         const change = { before: null, after: { after, until: lastSeq, deliveries: wanted.length } }
-        audit('webhook.replay', endpointId, change, origin, now)
-        return { count: wanted.length, lastSeq }
+        const receipt = audit('webhook.replay', endpointId, change, origin, now)
+        return audited(receipt, { count: wanted.length, lastSeq })
       }),
 
     test: (endpointId, origin, now) =>
       engine.write(() => {
         const endpoint = get(endpointId)
-        if (endpoint === undefined || endpoint.state === 'removed') return undefined
+        if (endpoint === undefined || endpoint.state === 'removed') return unchanged(undefined)
         const event = tracer.event({ type: 'webhook.tested', deviceId: null, data: { endpointId } }, now)
         const id = fanOut.add(endpoint, event, 'test', now)
-        audit('webhook.test', endpointId, { before: null, after: { deliveryId: id } }, origin, now)
+        const receipt = audit(
+          'webhook.test',
+          endpointId,
+          { before: null, after: { deliveryId: id } },
+          origin,
+          now,
+        )
         const row = queries.delivery({ id })
         assert(row, `the delivery ${id} was not written`)
-        return toDelivery(row)
+        return audited(receipt, toDelivery(row))
       }),
 
     work: (now) =>
@@ -326,19 +339,20 @@ export const createWebhooks = (
     claim: (lease, wanted, now) =>
       engine.writeQuietly(() => {
         fence(lease)
-        return wanted.flatMap(({ endpointId, limit, testsOnly }) => {
+        const claimed = wanted.flatMap(({ endpointId, limit, testsOnly }) => {
           const endpoint = get(endpointId)
           if (endpoint === undefined || endpoint.state === 'removed') return []
           const onlyTests = testsOnly || endpoint.state !== 'active'
           return dueRows(endpoint, limit, onlyTests, now).map((row) => claim(row, lease))
         })
+        return unaudited('step', claimed)
       }),
 
     record: (lease, deliveryId, attempt, decide, origin, now) =>
       engine.write(() => {
         fence(lease)
         const row = queries.delivery({ id: deliveryId })
-        if (row?.state !== 'sending' || !isOf(row, lease)) return
+        if (row?.state !== 'sending' || !isOf(row, lease)) return unchanged(undefined)
         const endpoint = get(row.endpointId)
         assert(endpoint, `the endpoint ${row.endpointId} of a delivery does not exist`)
         const { error, ...seen } = attempt
@@ -351,7 +365,8 @@ export const createWebhooks = (
         })
         const after = decide(endpoint)
         applyPost(row, endpoint, after.delivery, attempt.status, now)
-        applyHealth(endpoint, after.endpoint, origin, now)
+        const receipt = applyHealth(endpoint, after.endpoint, origin, now)
+        return receipt === undefined ? unaudited('delivery', undefined) : audited(receipt, undefined)
       }),
 
     giveBack: (lease, deliveryIds, dueAt) =>
@@ -363,6 +378,7 @@ export const createWebhooks = (
           const due = row.origin === 'test' ? testDueAt : dueAt
           update(row, { state: 'waiting', dueAt: due, owner: null, epoch: null, attempts: row.attempts - 1 })
         }
+        return unaudited('step', undefined)
       }),
 
     recover: (lease, now) =>
@@ -377,7 +393,7 @@ export const createWebhooks = (
             epoch: null,
           })
         }
-        return left.length
+        return unaudited('step', left.length)
       }),
   }
 }

@@ -135,7 +135,12 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const context: ControlContext = {
       store,
       clock: frame.clock,
-      waits: { sendWaitMs: luck.pick([0, 1_000, 5_000]), removeWaitMs: 3_000, pairingCodeWaitMs: 3_000 },
+      waits: {
+        sendWaitMs: luck.pick([0, 1_000, 5_000]),
+        removeWaitMs: 3_000,
+        pairingCodeWaitMs: 3_000,
+        webhookTestWaitMs: 3_000,
+      },
       watcher: createWatcher({
         store,
         clock: frame.clock,

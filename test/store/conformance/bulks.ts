@@ -258,7 +258,8 @@ export const describeBulks = (openStores: OpenStores): void => {
       await feed()
       expect(await world.other.bulks.get('b')).toMatchObject({ endedAt: null })
       await world.store.outbox.record(world.lease, failed, refused, origin, t0)
-      await feed(t0 + 1)
+      const end = await traced(world.store, () => feed(t0 + 1))
+      expect(end).toEqual({ error: undefined, events: [], audits: ['bulk.finish'] })
       expect(await world.other.bulks.get('b')).toMatchObject({ state: 'cancelled', endedAt: t0 + 1 })
       expect(await world.other.bulks.counts('b')).toMatchObject({ sent: 1, failed: 1, cancelled: 28 })
     })
@@ -315,7 +316,11 @@ export const describeBulks = (openStores: OpenStores): void => {
       await feed()
       await world.store.bulks.change('b', 'pause', origin, t0)
       expect(await traced(world.store, () => feed(t0 + 19))).toEqual({ error: undefined, ...nothing })
-      await feed(t0 + 20)
+      const expiry = await traced(world.store, () => feed(t0 + 20))
+      expect(expiry).toEqual({ error: undefined, events: [], audits: ['bulk.expire'] })
+      expect((await world.other.audit.list({ action: 'bulk.expire' }, { limit: 1 })).items).toMatchObject([
+        { target: { kind: 'bulk', id: 'b' }, after: { givenUp: 10, error: 'expired', expiresAt: t0 + 20 } },
+      ])
       expect(await world.other.bulks.counts('b')).toMatchObject({ failed: 10, queued: 20 })
       await world.store.schedule.advance(world.lease, 100, origin, t0 + 20)
       await feed(t0 + 20)
