@@ -56,6 +56,7 @@ const table = {
     'hono',
     '@hono/zod-openapi',
     '@fastify/busboy',
+    'ws',
     'zod',
     'node:*',
   ],

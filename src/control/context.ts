@@ -4,6 +4,7 @@ import type { Accept } from '../media/accept.ts'
 import type { PreviewLink } from '../media/link-preview.ts'
 import type { BlobStore } from '../media/blobs.ts'
 import type { Store } from '../store/store.ts'
+import type { EventFeed } from './event-feed.ts'
 import type { Watcher } from './watch.ts'
 
 /** How long a verb may wait for the connector to act before it answers with what is known. */
@@ -27,6 +28,7 @@ export interface ControlContext {
   readonly clock: Clock
   readonly waits: Waits
   readonly watcher: Watcher
+  readonly feed: EventFeed
   /** A fresh WhatsApp message id: `newWhatsappId`, or a test's own. */
   readonly newWhatsappId: () => string
   /** The encoded WAProto `Message` of a plain text. */

@@ -1,14 +1,13 @@
 import type { Event } from '../domain/event.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { startLoop, type Loop } from '../runtime/loop.ts'
-import type { Store } from '../store/store.ts'
+import { logPollMs, type LogFollower, type LogListener } from './log-follower.ts'
 
 /** What can be waited for: a row, by its id. */
 type WatchKey = `message/${string}` | `operation/${string}` | `device/${string}` | `delivery/${string}`
 
 /**
- * Lets any number of requests wait for rows at the price of one query a change: events are read once for all of
- * them, and only those are woken whose row an event names. What wakes them is a hint; each reads its row itself.
+ * Lets any number of requests wait for rows at the price of one query a change: the log is followed for all of them
+ * together, and only those are woken whose row an event names. What wakes them is a hint; each reads its row itself.
  */
 export interface Watcher {
   /**
@@ -17,21 +16,15 @@ export interface Watcher {
    */
   until<T>(key: WatchKey, read: () => Promise<T | undefined>, ms: number): Promise<T | undefined>
   /** Ends every wait as if its time were up, and every later one at once: for a process that is stopping. */
-  close(): Promise<void>
+  close(): void
 }
 
 export interface WatcherOptions {
-  readonly store: Pick<Store, 'onChange'> & { readonly events: Pick<Store['events'], 'after' | 'latest'> }
+  readonly follower: LogFollower
   readonly clock: Clock
-  readonly onError: (error: unknown) => void
-  readonly pollMs?: number
-  readonly lingerMs?: number
+  readonly sweepMs?: number
 }
 
-const pollMsDefault = 250
-const eventBatchMax = 500
-/** Whoever waits next finds the watch under way, if that is soon: to begin it costs more than one look. */
-const lingerMsDefault = 1_000
 /** Further waits are over at once: each holds a connection of the HTTP server, and the answer then is "queued". */
 const waitersMax = 10_000
 
@@ -39,12 +32,6 @@ interface Waiter {
   hinted: boolean
   over: boolean
   wake: (() => void) | undefined
-}
-
-/** The work that is done while anybody waits. */
-interface Run {
-  readonly loop: Loop
-  readonly unsubscribe: () => void
 }
 
 /** That a message is queued again is nothing that anybody waits for. */
@@ -55,17 +42,11 @@ const keysOf = (event: Event): readonly WatchKey[] => {
   return 'operationId' in data ? [`operation/${data.operationId}`] : [`device/${deviceId}`]
 }
 
-export const createWatcher = ({
-  store,
-  clock,
-  onError,
-  pollMs = pollMsDefault,
-  lingerMs = lingerMsDefault,
-}: WatcherOptions): Watcher => {
+export const createWatcher = ({ follower, clock, sweepMs = logPollMs }: WatcherOptions): Watcher => {
   const waiters = new Map<WatchKey, Set<Waiter>>()
   let count = 0
-  let run: Run | undefined
-  let lingering: NodeJS.Timeout | undefined
+  let sweptAt = 0
+  let unfollow: (() => void) | undefined
   let closed = false
 
   const hint = (waiter: Waiter): void => {
@@ -77,52 +58,38 @@ export const createWatcher = ({
     for (const key of waiters.keys()) if (kinds.some((kind) => key.startsWith(kind))) hintKey(key)
   }
 
-  const start = (): Run => {
-    let cursor: number | undefined
-    let sweptAt = clock.monotonic()
-    const tick = async (): Promise<number | undefined> => {
-      if (cursor === undefined) {
-        // Whatever changed before the cursor stood is not among the events to come.
-        cursor = await store.events.latest()
-        hintAll([''])
-        return undefined
-      }
-      const events = await store.events.after(cursor, { limit: eventBatchMax })
-      cursor = events.at(-1)?.seq ?? cursor
+  const stop = (): void => {
+    unfollow?.()
+    unfollow = undefined
+  }
+
+  const listener: LogListener = {
+    // Whatever changed before is not among the events to come.
+    began: () => hintAll(['']),
+    looked(events) {
       for (const key of new Set(events.flatMap(keysOf))) hintKey(key)
       // Pairing codes and attempts to deliver are changes of rows that are no events.
-      if (clock.monotonic() - sweptAt >= pollMs) {
+      if (clock.monotonic() - sweptAt >= sweepMs) {
         sweptAt = clock.monotonic()
         hintAll(['device/', 'delivery/'])
       }
-      return events.length === eventBatchMax ? 0 : undefined
-    }
-    const loop = startLoop({ tick, pollMs, onError })
-    return { loop, unsubscribe: store.onChange(() => loop.poke()) }
-  }
-
-  const stop = async (): Promise<void> => {
-    clearTimeout(lingering)
-    const stopping = run
-    run = undefined
-    stopping?.unsubscribe()
-    await stopping?.loop.stop()
+    },
   }
 
   const add = (key: WatchKey, waiter: Waiter): void => {
     const group = waiters.get(key) ?? new Set()
     waiters.set(key, group.add(waiter))
     count++
-    clearTimeout(lingering)
-    run ??= start()
+    if (unfollow !== undefined) return
+    sweptAt = clock.monotonic()
+    unfollow = follower.follow(listener)
   }
   const remove = (key: WatchKey, waiter: Waiter): void => {
     const group = waiters.get(key)
     group?.delete(waiter)
     if (group?.size === 0) waiters.delete(key)
     count--
-    if (count > 0 || closed) return
-    lingering = setTimeout(() => void stop().catch(onError), lingerMs).unref()
+    if (count === 0) stop()
   }
 
   return {
@@ -151,7 +118,7 @@ export const createWatcher = ({
         remove(key, waiter)
       }
     },
-    async close() {
+    close() {
       closed = true
       for (const group of waiters.values()) {
         for (const waiter of group) {
@@ -159,7 +126,7 @@ export const createWatcher = ({
           waiter.wake?.()
         }
       }
-      await stop()
+      stop()
     },
   }
 }

@@ -5,6 +5,8 @@ export type ErrorCode =
   | 'invalid_body'
   | 'invalid_form'
   | 'invalid_query'
+  | 'cursor_too_old'
+  | 'too_many_streams'
   | 'invalid_recipient'
   | 'invalid_text'
   | 'invalid_message'
@@ -50,7 +52,6 @@ export type ErrorCode =
   | 'webhooks_full'
   | 'delivery_not_found'
   | 'delivery_in_flight'
-  | 'cursor_too_old'
   | 'store_busy'
   | 'store_full'
   | 'store_read_only'
@@ -64,6 +65,18 @@ export class GatewayError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+}
+
+/** What a reader of the event log asks for is not kept any more. `oldest` is the `seq` of the first event that is. */
+export class CursorTooOldError extends GatewayError {
+  readonly oldest: number
+  constructor(oldest: number) {
+    super(
+      'cursor_too_old',
+      `events before ${oldest} are not kept any more, so that some were missed: look up what matters in the API, and go on with after=${oldest - 1}`,
+    )
+    this.oldest = oldest
   }
 }
 

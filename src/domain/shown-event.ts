@@ -1,14 +1,9 @@
-/** An event as everybody outside gets it, by whatever way: plain JSON, its time as ISO 8601. */
 import type { Event } from './event.ts'
 import { iso } from './iso.ts'
 
-export interface ShownEvent {
-  readonly seq: number
-  readonly id: string
-  readonly type: Event['type']
-  readonly deviceId: string | null
+/** An event as it is told outside, by whatever way. `at` is ISO 8601, like the times in `data`. */
+export interface ShownEvent extends Pick<Event, 'seq' | 'id' | 'type' | 'deviceId' | 'data'> {
   readonly at: string
-  readonly data: Event['data']
 }
 
 export const shownEvent = ({ seq, id, type, deviceId, at, data }: Event): ShownEvent => ({

@@ -1,5 +1,6 @@
 /** Where events go outside of the gateway, which of them, and what follows from how an attempt went. */
 import type { Random } from './backoff.ts'
+import { matchesType } from './event-types.ts'
 import type { Event } from './event.ts'
 import { isoOrNull } from './iso.ts'
 
@@ -266,9 +267,6 @@ export const endpointSummary = ({
   concurrency,
   previousSecretUntil: isoOrNull(previousSecretUntil),
 })
-
-const matchesType = (pattern: string, type: string): boolean =>
-  pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)))
 
 const matchesChat = (pattern: string, chats: readonly string[]): boolean =>
   pattern.startsWith('*') ? chats.some((chat) => chat.endsWith(pattern.slice(1))) : chats.includes(pattern)

@@ -8,6 +8,7 @@ import { OutcomeProblem } from './problem.ts'
 import { reply } from './reply.ts'
 import { answering } from './request-log.ts'
 import { routes } from './routes.ts'
+import { eventWebhooks } from './wire/events/webhooks.ts'
 
 export interface AppDeps {
   /** What the verbs are given; who asks is filled in for each request. */
@@ -49,9 +50,10 @@ export const createApp = ({ control, log, version }: AppDeps): OpenAPIHono<AppEn
     app.on(
       method,
       routerPath(doc.path),
-      answer((c) => handle(c, { ...control, origin: originOf(c) })),
+      answer((c) => handle(c, { ...control, origin: originOf(c) }, log)),
     )
   }
+  for (const doc of eventWebhooks) app.openAPIRegistry.registerWebhook(doc)
   const info = { title: 'WhatsApp API Gateway', version, description }
   let document: string | undefined
   app.get(

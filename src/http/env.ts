@@ -1,10 +1,25 @@
+import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
+import type { WebSocket } from 'ws'
 
-/** What the middleware leaves for the handlers of a request. */
+/** What the server gives with a request. A test may ask the app without one. */
+export interface ServerBindings {
+  /** The request on its connection. */
+  readonly incoming?: { readonly socket: { readonly remoteAddress?: string | undefined } }
+  /** The answer on its connection. */
+  readonly outgoing?: ServerResponse
+  /** Of a request for a WebSocket: has it opened once the handler has answered. */
+  readonly upgrade?: (begin: (socket: WebSocket) => void) => void
+}
+
 export interface AppEnv {
-  Variables: { requestId: string }
-  /** What the server's adapter gives; nothing when there is no server. */
-  Bindings: { readonly incoming?: { readonly socket: { readonly remoteAddress?: string | undefined } } }
+  Bindings: ServerBindings
+  /** What stands around a handler leaves this for it. */
+  Variables: {
+    requestId: string
+    /** The answer is a WebSocket. */
+    upgraded?: true
+  }
 }
 
 export type RequestContext = Context<AppEnv>

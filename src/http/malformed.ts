@@ -19,7 +19,7 @@ const details: Partial<Record<ProblemCode, string>> = {
 }
 
 /** So long is what still comes taken and thrown away: a connection cut before would take the answer with it. */
-const lingerMs = 1_000
+export const lingerMs = 1_000
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -36,8 +36,15 @@ const lastHeaders = ({ headers, body }: ReturnType<typeof problem>) => ({
   'Content-Length': Buffer.byteLength(body),
 })
 
-/** A server that answers with a problem what never reaches `listener`. `requestId` makes an id for each. */
-export const createHttpServer = (listener: Listener, requestId: () => string): Server => {
+/**
+ * A server that answers with a problem what never reaches `listener`. `requestId` makes an id for each. A request that asks
+ * for an upgrade is an ordinary one, unless `mayUpgrade`.
+ */
+export const createHttpServer = (
+  listener: Listener,
+  requestId: () => string,
+  mayUpgrade: (request: IncomingMessage) => boolean = () => false,
+): Server => {
   const refuse = (
     request: IncomingMessage,
     response: ServerResponse,
@@ -50,11 +57,14 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
     response.end(answer.body)
   }
   // Node's own check (RFC 9112 section 3.2) answers without a body.
-  const server = createServer({ requireHostHeader: false }, (request, response) => {
-    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
-      refuse(request, response, 'malformed_request', 'a request of HTTP/1.1 needs the header Host')
-    } else listener(request, response)
-  })
+  const server = createServer(
+    { requireHostHeader: false, shouldUpgradeCallback: mayUpgrade },
+    (request, response) => {
+      if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+        refuse(request, response, 'malformed_request', 'a request of HTTP/1.1 needs the header Host')
+      } else listener(request, response)
+    },
+  )
   const answered = new WeakSet<Duplex>()
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET') return socket.destroy()
@@ -81,12 +91,16 @@ export const createHttpServer = (listener: Listener, requestId: () => string): S
   return server
 }
 
-/** Answers a request that is HTTP, and that no address can be read from (its Host, its path). */
-export const answerUnreadable = (error: unknown, requestId: () => string): Response => {
-  const [code, detail] =
-    error instanceof Error && error.name === 'RequestError'
-      ? (['malformed_request', `this is no request that can be answered: ${error.message}`] as const)
-      : (['internal', 'something went wrong here'] as const)
+const answerWith = (code: ProblemCode, detail: string, requestId: () => string): Response => {
   const { body, status, headers } = problem(code, detail, '/', requestId())
   return new Response(body, { status, headers })
 }
+
+export const answerMalformed = (detail: string, requestId: () => string): Response =>
+  answerWith('malformed_request', detail, requestId)
+
+/** Answers a request that is HTTP, and that no address can be read from (its Host, its path). */
+export const answerUnreadable = (error: unknown, requestId: () => string): Response =>
+  error instanceof Error && error.name === 'RequestError'
+    ? answerMalformed(`this is no request that can be answered: ${error.message}`, requestId)
+    : answerWith('internal', 'something went wrong here', requestId)

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { storeFailure } from '../control/store-failure.ts'
-import { GatewayError, type ErrorCode } from '../domain/errors.ts'
+import { CursorTooOldError, GatewayError, type ErrorCode } from '../domain/errors.ts'
 import { pathOf, type RequestContext } from './env.ts'
 import { reply, type ReplyHeaders } from './reply.ts'
 import type { Problem } from './wire/problem.ts'
@@ -15,6 +15,8 @@ export type ProblemCode =
   | 'pairing_code_pending'
   | 'not_ready'
   | 'malformed_request'
+  | 'upgrade_required'
+  | 'origin_refused'
   | 'headers_too_large'
   | 'request_timeout'
   | 'expectation_failed'
@@ -32,6 +34,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_body: { status: 422, title: 'Invalid body' },
   invalid_form: { status: 400, title: 'The body is no form with a file' },
   invalid_query: { status: 400, title: 'Invalid query' },
+  cursor_too_old: { status: 410, title: 'Events before are not kept' },
+  too_many_streams: { status: 503, title: 'Too many wait for events', retryAfterSeconds: 5 },
   invalid_recipient: { status: 422, title: 'Invalid recipient' },
   invalid_text: { status: 422, title: 'Invalid text' },
   invalid_message: { status: 422, title: 'Such a message cannot be sent' },
@@ -77,7 +81,6 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   webhooks_full: { status: 409, title: 'There are too many webhooks' },
   delivery_not_found: { status: 404, title: 'No such delivery' },
   delivery_in_flight: { status: 409, title: 'The delivery is being sent', retryAfterSeconds: 1 },
-  cursor_too_old: { status: 410, title: 'The cursor is too old' },
   store_busy: { status: 503, title: 'The database is busy', retryAfterSeconds: 1 },
   store_full: { status: 507, title: 'The database is full' },
   store_read_only: { status: 503, title: 'The database is read-only' },
@@ -89,6 +92,8 @@ export const problemKinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   operation_unknown: { status: 502, title: 'It is not known whether it was done' },
   pairing_code_pending: { status: 504, title: 'The pairing code is not there yet', retryAfterSeconds: 5 },
   malformed_request: { status: 400, title: 'Malformed request' },
+  upgrade_required: { status: 426, title: 'This is for a WebSocket' },
+  origin_refused: { status: 403, title: 'Not for other web pages' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   request_timeout: { status: 408, title: 'The request took too long' },
   expectation_failed: { status: 417, title: 'Unknown expectation' },
@@ -103,6 +108,8 @@ export class OutcomeProblem extends Error {
   readonly failed: Problem['message']
   /** The operation that it is about. */
   readonly undone: Problem['operation']
+  /** The `seq` of the oldest event that is kept. */
+  readonly oldest: number | undefined
   readonly headers: ReplyHeaders
   constructor(
     code: ProblemCode,
@@ -110,11 +117,13 @@ export class OutcomeProblem extends Error {
     {
       failed,
       undone,
+      oldest,
       headers = {},
       cause,
     }: {
       failed?: Problem['message']
       undone?: Problem['operation']
+      oldest?: number
       headers?: ReplyHeaders
       cause?: unknown
     } = {},
@@ -123,6 +132,7 @@ export class OutcomeProblem extends Error {
     this.code = code
     this.failed = failed
     this.undone = undone
+    this.oldest = oldest
     this.headers = headers
   }
 }
@@ -132,6 +142,9 @@ const internalDetail = 'something went wrong here; the log has more under the re
 /** What may leave this process of something thrown. The text of an error that nobody expected may not. */
 export const explain = (error: unknown): OutcomeProblem => {
   if (error instanceof OutcomeProblem) return error
+  if (error instanceof CursorTooOldError) {
+    return new OutcomeProblem(error.code, error.message, { oldest: error.oldest, cause: error })
+  }
   const told = error instanceof GatewayError ? error : storeFailure(error)
   return told === undefined
     ? new OutcomeProblem('internal', internalDetail, { cause: error })
@@ -151,12 +164,13 @@ export const problemBody = (
 
 /** The answer to a request that reached the app. */
 export const problemAnswer = (c: RequestContext, problem: OutcomeProblem): Response => {
-  const { code, message: detail, failed, undone, headers } = problem
+  const { code, message: detail, failed, undone, oldest, headers } = problem
   const { status, retryAfterSeconds } = problemKinds[code]
   const body: Problem = {
     ...problemBody(code, { detail, instance: pathOf(c), requestId: c.get('requestId') }),
     ...(failed === undefined ? {} : { message: failed }),
     ...(undone === undefined ? {} : { operation: undone }),
+    ...(oldest === undefined ? {} : { oldest }),
   }
   return reply(c, JSON.stringify(body), 'application/problem+json', {
     status,

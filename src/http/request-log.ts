@@ -38,7 +38,8 @@ export const answering =
       requestId,
       method: c.req.method,
       path,
-      status: response.status,
+      // No Response can have the status of a WebSocket.
+      status: c.get('upgraded') === true ? 101 : response.status,
       durationMs: Math.round((clock.monotonic() - startedAt) * 10) / 10,
     }
     const known = problem === undefined ? fields : { ...fields, code: problem.code }

@@ -1,5 +1,6 @@
 import type { RouteConfig, z } from '@hono/zod-openapi'
 import type { ControlContext } from '../control/context.ts'
+import type { Log } from '../runtime/log.ts'
 import type { RequestContext } from './env.ts'
 import { problemKinds, type ProblemCode } from './problem.ts'
 import { problemSchema } from './wire/problem.ts'
@@ -7,7 +8,8 @@ import { problemSchema } from './wire/problem.ts'
 /** One method of one path: what the OpenAPI document says of it, and what answers it. */
 export interface Route {
   readonly doc: RouteConfig
-  readonly handle: (c: RequestContext, ctx: ControlContext) => Response | Promise<Response>
+  /** `log` is for what goes wrong after the answer has begun. */
+  readonly handle: (c: RequestContext, ctx: ControlContext, log: Log) => Response | Promise<Response>
 }
 
 /** The problems that any route may answer with, whatever it is about. */

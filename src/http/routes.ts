@@ -4,6 +4,7 @@ import { bulkRoutes } from './routes/bulks.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { fileRoutes } from './routes/files.ts'
+import { eventRoutes } from './routes/events.ts'
 import { exportRoutes } from './routes/export.ts'
 import { forwardRoutes } from './routes/forward.ts'
 import { groupRoutes } from './routes/groups.ts'
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...searchRoutes,
   ...uploadRoutes,
   ...exportRoutes,
+  ...eventRoutes,
   ...markRoutes,
   ...groupRoutes,
   ...numberRoutes,

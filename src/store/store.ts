@@ -334,7 +334,7 @@ export interface EventStore {
     filter: {
       readonly limit: number
       readonly until?: number
-      readonly deviceId?: string
+      readonly deviceIds?: readonly string[]
       readonly types?: readonly EventType[]
     },
   ): Promise<readonly Event[]>

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startDevice } from '../../src/control/start-device.ts'
+import { createLogFollower } from '../../src/control/log-follower.ts'
 import { createWatcher, type Watcher } from '../../src/control/watch.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -18,29 +19,25 @@ const countedWatcher = (
   { pollMs, lingerMs = 20, hints = true }: { pollMs: number; lingerMs?: number; hints?: boolean },
 ): Counted => {
   const errors: unknown[] = []
-  const counted: Counted = {
-    queries: 0,
-    fail: false,
-    errors,
-    watcher: createWatcher({
-      clock,
-      pollMs,
-      lingerMs,
-      onError: (error) => errors.push(error),
-      store: {
-        events: {
-          latest: () => store.events.latest(),
-          after: async (...given) => {
-            counted.queries++
-            if (counted.fail) throw new Error('the store has a bad moment')
-            return await store.events.after(...given)
-          },
+  const follower = createLogFollower({
+    pollMs,
+    lingerMs,
+    onError: (error) => errors.push(error),
+    store: {
+      events: {
+        latest: () => store.events.latest(),
+        after: async (...given) => {
+          counted.queries++
+          if (counted.fail) throw new Error('the store has a bad moment')
+          return await store.events.after(...given)
         },
-        onChange: (listener) => (hints ? store.onChange(listener) : () => undefined),
       },
-    }),
-  }
-  onTestFinished(() => counted.watcher.close())
+      onChange: (listener) => (hints ? store.onChange(listener) : () => undefined),
+    },
+  })
+  const watcher = createWatcher({ follower, clock, sweepMs: pollMs })
+  const counted: Counted = { queries: 0, fail: false, errors, watcher }
+  onTestFinished(() => follower.close())
   return counted
 }
 
@@ -130,7 +127,7 @@ describe('a watcher', () => {
     // Taking the device's lease and linking it: two changes.
     expect(counted.queries - before).toBeLessThanOrEqual(3)
     expect(rows.filter((row) => row.calls() > 2)).toHaveLength(1)
-    await counted.watcher.close()
+    counted.watcher.close()
     expect(new Set((await Promise.all(waits)).filter((found) => found !== 'd7'))).toEqual(
       new Set([undefined]),
     )
@@ -178,7 +175,7 @@ describe('a watcher', () => {
   test('ends all waits when it is closed, and refuses to wait after that', async () => {
     const { watcher } = countedWatcher(await createWorld(), { pollMs: neverMs })
     const waiting = watcher.until('message/m', async () => undefined, neverMs)
-    await watcher.close()
+    watcher.close()
     expect(await waiting).toBeUndefined()
     expect(await watcher.until('message/m', async () => undefined, neverMs)).toBeUndefined()
   })

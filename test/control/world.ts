@@ -8,7 +8,10 @@ import { createMediaIn } from '../../src/commands/media-in.ts'
 import { openBlobs } from '../../src/commands/open-blobs.ts'
 import { readConfig } from '../../src/config.ts'
 import type { ControlContext, MediaIn, Waits } from '../../src/control/context.ts'
+import { expectPromisedEvents } from '../http/promised-events.ts'
 import { memoryBlobs, newSpool } from '../media/memory-blobs.ts'
+import { createEventFeed } from '../../src/control/event-feed.ts'
+import { createLogFollower, type LogFollower } from '../../src/control/log-follower.ts'
 import { createWatcher } from '../../src/control/watch.ts'
 import { newWhatsappId } from '../../src/control/whatsapp-id.ts'
 import type { Origin } from '../../src/domain/audit.ts'
@@ -249,6 +252,7 @@ export interface World {
   readonly clock: TestClock
   readonly connector: Connector
   readonly ctx: ControlContext
+  readonly follower: LogFollower
 }
 
 /** Real, in a folder that is made when a test first sends a file; URLs may lead to this machine. */
@@ -279,15 +283,19 @@ const lazyMediaIn = (): MediaIn => {
 export const createWorld = async (waits: Waits = impatient): Promise<World> => {
   const clock = new TestClock()
   const store = await openStore({ file: ':memory:', clock })
-  const watcher = createWatcher({
+  const follower = createLogFollower({
     store,
-    clock,
     onError: (error) => {
       throw error
     },
   })
+  const watcher = createWatcher({ follower, clock })
+  const feed = createEventFeed({ store, follower, clock })
   onTestFinished(async () => {
-    await watcher.close()
+    feed.close()
+    watcher.close()
+    await follower.close()
+    await expectPromisedEvents(store)
     await store.close()
   })
   const ctx: ControlContext = {
@@ -295,6 +303,7 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     clock,
     waits,
     watcher,
+    feed,
     newWhatsappId,
     encodeText,
     blobs: memoryBlobs(newSpool()),
@@ -302,5 +311,5 @@ export const createWorld = async (waits: Waits = impatient): Promise<World> => {
     mediaIn: lazyMediaIn(),
     origin: apiOrigin,
   }
-  return { store, clock, connector: playConnector(store, clock), ctx }
+  return { store, clock, follower, connector: playConnector(store, clock), ctx }
 }

@@ -11,6 +11,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { readConfig, settingNames } from '../../src/config.ts'
 import { deviceStatuses } from '../../src/domain/device.ts'
 import { reasonText } from '../../src/domain/disconnect.ts'
+import { eventTypes } from '../../src/domain/event-types.ts'
 import { messageStatuses } from '../../src/domain/message.ts'
 import { openStore } from '../../src/store/sqlite/open.ts'
 import { eventually } from '../flows/processes.ts'
@@ -48,6 +49,15 @@ test('the table of the API has every route of the OpenAPI document, and no other
   )
   const told = tableRows(section(readme, 'The API')).flatMap(([route]) => words(route))
   expect(told.toSorted()).toEqual(documented.toSorted())
+})
+
+test('the table of events has every type, and no other', () => {
+  const [, text = ''] = section(readme, 'Events').split('| About')
+  expect(
+    tableRows(text)
+      .flatMap((cells) => words(cells[1]))
+      .toSorted(),
+  ).toEqual([...eventTypes].toSorted())
 })
 
 test('the table of statuses has every status, and every reason that there is', () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type MessageBody, World } from './world.ts'
 
 /** What people do to messages: on their phones, seen by the gateway, and the other way round. */
@@ -10,7 +11,7 @@ beforeAll(async () => {
   for (const friend of [ana, ben]) await world.createPhone(friend)
   await world.link('dev', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 type Detail = MessageBody & Record<string, unknown>
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -10,7 +11,7 @@ beforeAll(async () => {
   await world.createPhone(friend)
   await world.link('dev', own)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const send = async (body: object): Promise<string> => {
   const answer = await world.api('POST', '/api/devices/dev/messages', body)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -12,7 +13,7 @@ beforeAll(async () => {
   for (const one of [...recipients, single]) await world.createPhone(one)
   await world.link('dev', number)
 }, 180_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const countsOf = async (id: string): Promise<Record<string, number> & { state: string }> => {
   const { body } = await world.api('GET', `/api/bulks/${id}`)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Command, eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -12,7 +13,7 @@ beforeAll(async () => {
   await world.createPhone(friend)
   await world.link('dev', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const connectorPid = (): Promise<number> => eventually('a connector runs', () => gateway.pidOf('connector'))
 const killConnector = async (): Promise<void> => {

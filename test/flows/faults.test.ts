@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type HistoryRow, World } from './world.ts'
 
 let world: World
@@ -10,7 +11,7 @@ beforeAll(async () => {
   await world.createPhone(friend)
   await world.link('dev', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 afterEach(async () => {
   await world.clearFaults()
   const { status, body } = await world.api('GET', '/api/devices/dev')

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World, type PhoneMessage } from './world.ts'
 
 let world: World
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await world.createPhone(bob)
   await world.link('dev', own)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 interface Received {
   readonly id: string

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Command, eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type MessageBody, World } from './world.ts'
 
 let world: World
@@ -13,7 +14,7 @@ beforeAll(async () => {
   for (const friend of friends) await world.createPhone(friend, `Name of ${friend}`)
   await world.link('dev', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 let killed: number | undefined
 const killConnector = async (): Promise<void> => {

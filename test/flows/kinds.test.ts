@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ffmpegFile, film, hasFfmpeg, movingPicture, pictureBytes, sound } from '../media/samples.ts'
 import { type Kind, type Operation, operations, table, type Verdict, wordOf } from './kinds/table.ts'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type Answer, type PhoneMessage, World } from './world.ts'
 
 const [own, ana, ben] = ['15550811', '15550812', '15550813']
@@ -34,7 +35,7 @@ beforeAll(async () => {
   await world.link('dev', own)
 }, 120_000)
 afterAll(async () => {
-  await world.close()
+  await closePromised(world)
   await rm(folder, { recursive: true, force: true })
 })
 

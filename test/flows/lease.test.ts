@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Command, eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -19,7 +20,7 @@ beforeAll(async () => {
   second = world.run(['connector'])
   await eventually('the second waits', () => second.output.includes('waiting for its lease'))
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const logins = async (): Promise<number> =>
   Object.values((await world.stats()).loginsByCompanion).reduce((sum, count) => sum + count, 0)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Command, eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type Answer, type PhoneMessage, World } from './world.ts'
 
 let world: World
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await world.link('dev', number)
   await world.link('twin', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const jidOf = (phone: string): string => `${phone}@s.whatsapp.net`
 const members = (answer: Answer): Record<string, unknown>[] =>

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type MessageBody, World } from './world.ts'
 
 let world: World
@@ -11,7 +12,7 @@ beforeAll(async () => {
   for (const one of [friend, stranger, other]) await world.createPhone(one)
   await world.link('dev', number)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 interface Planned extends MessageBody {
   readonly plan: {

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readQr } from './qr.ts'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { World } from './world.ts'
 
 let world: World
 beforeAll(async () => {
   world = await World.withGateway({ WHATSAPP_QR_TIMEOUT_MS: '1500', PAIRING_TIMEOUT_MS: '60000' })
 }, 60_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const fieldsOf = (qr: string): string[] => qr.slice(qr.indexOf('#') + 1).split(',')
 const shownQr = async (device: string): Promise<string> => {

@@ -1,6 +1,7 @@
 /** What phones and WhatsApp do that a gateway must live with, beyond connections: test/flows/faults.test.ts has those. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { eventually } from './processes.ts'
+import { closePromised } from './promised.ts'
 import { type MessageBody, World } from './world.ts'
 
 let world: World
@@ -11,7 +12,7 @@ beforeAll(async () => {
   await world.link('dev', number)
 }, 90_000)
 afterEach(() => world.clearFaults())
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 const inApi = (whatsappId: string): Promise<MessageBody> =>
   eventually(`${whatsappId} is in the API`, async () =>

@@ -12,6 +12,7 @@ import {
   serve,
   sound,
 } from '../media/samples.ts'
+import { closePromised } from './promised.ts'
 import { type PhoneMessage, World } from './world.ts'
 
 let world: World
@@ -22,7 +23,7 @@ beforeAll(async () => {
   await world.createPhone(friend)
   await world.link('dev', own)
 }, 90_000)
-afterAll(() => world.close())
+afterAll(() => closePromised(world))
 
 interface File {
   readonly uploadId: string

@@ -1,5 +1,6 @@
 /** The HTTP API on a gateway in memory: what the tests of this folder share. */
 import { createApp } from '../../src/http/app.ts'
+import { createEventFeed, type StreamTimes } from '../../src/control/event-feed.ts'
 import type { ControlContext, Waits } from '../../src/control/context.ts'
 import type { Log } from '../../src/runtime/log.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -58,24 +59,36 @@ export interface Api extends World {
 export const createApi = async ({
   waits,
   store: wrap = (store) => store,
+  times,
   webhookUrlProblem,
 }: {
   waits?: Waits
   store?: (store: Store) => Store
+  times?: StreamTimes
   webhookUrlProblem?: NonNullable<ControlContext['webhookUrlProblem']>
 } = {}): Promise<Api> => {
   const world = await createWorld(waits)
   const lines: LogLine[] = []
-  const { origin: _, ...control }: ControlContext = {
+  const store = wrap(world.store)
+  const feed = createEventFeed({
+    store,
+    follower: world.follower,
+    clock: world.clock,
+    ...(times === undefined ? {} : { times }),
+  })
+  const ctx: ControlContext = {
     ...world.ctx,
-    store: wrap(world.store),
+    store,
+    feed,
     ...(webhookUrlProblem === undefined ? {} : { webhookUrlProblem }),
   }
+  const { origin: _, ...control } = ctx
   const app = createApp({ control, log: recordingLog(lines), version: '0.0.0-test' })
   const request: Api['request'] = async (method, path, init = {}) =>
     await answerOf(await app.request(path, { ...init, method }))
   return {
     ...world,
+    ctx,
     app,
     lines,
     request,

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../domain/errors.ts'
+import { CursorTooOldError } from '../../domain/errors.ts'
 import type { ControlContext } from '../context.ts'
 import { knownEndpoint } from './known-webhook.ts'
 
@@ -24,12 +24,7 @@ export const replay = async (
   const { store, clock, origin } = ctx
   await knownEndpoint(ctx, { id })
   const floor = await store.events.floor()
-  if (after < floor) {
-    throw new GatewayError(
-      'cursor_too_old',
-      `events up to ${floor} are not kept any more: the oldest that there is comes after ${floor}`,
-    )
-  }
+  if (after < floor) throw new CursorTooOldError(floor + 1)
   const end = Math.min(until ?? Number.MAX_SAFE_INTEGER, await store.events.latest())
   let count = 0
   let at = after

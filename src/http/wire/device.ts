@@ -16,9 +16,9 @@ export const deviceIdSchema = z
   .regex(deviceIdPattern)
   .openapi({ description: deviceIdRule, example: 'myphone' })
 
-const deviceStatusSchema = z.enum(deviceStatuses).openapi('DeviceStatus')
+export const deviceStatusSchema = z.enum(deviceStatuses).openapi('DeviceStatus')
 
-const reasonSchema = z
+export const reasonSchema = z
   .string()
   .nullable()
   .openapi({ description: 'Why the device is in its status, as a word for programs', example: 'qr_shown' })

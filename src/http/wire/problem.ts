@@ -19,6 +19,10 @@ export const problemSchema = z
       .strictObject({ id: z.string(), code: z.string(), detail: z.string() })
       .optional()
       .openapi({ description: 'The operation that was not done, and why' }),
+    oldest: z
+      .int()
+      .optional()
+      .openapi({ description: 'Of a cursor that is too old: the `seq` of the oldest event that is kept' }),
   })
   .openapi('Problem')
 

@@ -8,7 +8,7 @@ import { events, meta } from './schema.ts'
 import { directAll, directGet, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
-/** How many events one read may look through for the wanted types: a rare type must not hold up the event loop. */
+/** How many events one read may look through for the wanted ones: a rare type must not hold up the event loop. */
 const windowSeqs = 5_000
 
 const turn = (): Promise<void> =>
@@ -29,8 +29,9 @@ export const createEvents = (
   { fence, tracer }: { fence: Fence; tracer: Tracer },
 ): EventStore => {
   const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
-  // A text with a space around each wanted type: a table of them would cost more than the rest of the query.
+  // A text with a space around each wanted one: a table of them would cost more than the rest of the query.
   const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
+  const ofDevices = sql`instr(${param('deviceIds')}, ' ' || ${events.deviceId} || ' ') > 0`
   const ofDevice = eq(events.deviceId, param('deviceId'))
   const columns = getTableColumns(events)
   const query = (where: ReturnType<typeof and>) =>
@@ -43,6 +44,8 @@ export const createEvents = (
   const byType = query(and(inWindow, wanted))
   const byDevice = query(and(ofDevice, inWindow))
   const byDeviceAndType = query(and(ofDevice, inWindow, wanted))
+  const byDevices = query(and(inWindow, ofDevices))
+  const byDevicesAndType = query(and(inWindow, ofDevices, wanted))
   const newestSeq = { seq: max(events.seq) }
   const newest = directGet(db, newestSeq, db.select(newestSeq).from(events))
   const floorValue = { value: meta.value }
@@ -57,26 +60,36 @@ export const createEvents = (
   const floor = (): number => Number(selectFloor({ key: eventsFloorKey })?.value ?? 0)
   const latest = (): number => newest({})?.seq ?? floor()
 
+  const listed = (values: readonly string[]): string => ` ${values.join(' ')} `
+
   const select = (
     after: number,
     until: number,
-    { limit, deviceId, types }: { limit: number; deviceId?: string; types?: readonly EventType[] },
+    {
+      limit,
+      deviceIds,
+      types,
+    }: { limit: number; deviceIds?: readonly string[]; types?: readonly EventType[] },
   ): Event[] => {
     const range = { after, until, limit }
-    if (types === undefined) {
-      return (deviceId === undefined ? all(range) : byDevice({ ...range, deviceId })).map(toEvent)
+    const typed = types === undefined ? undefined : { ...range, types: listed(types) }
+    const [deviceId, ...others] = deviceIds ?? []
+    if (deviceIds === undefined) return (typed === undefined ? all(range) : byType(typed)).map(toEvent)
+    // Those of one device have an index of their own.
+    if (deviceId !== undefined && others.length === 0) {
+      const rows =
+        typed === undefined ? byDevice({ ...range, deviceId }) : byDeviceAndType({ ...typed, deviceId })
+      return rows.map(toEvent)
     }
-    const list = ` ${types.join(' ')} `
+    const ofThem = { deviceIds: listed(deviceIds) }
     const rows =
-      deviceId === undefined
-        ? byType({ ...range, types: list })
-        : byDeviceAndType({ ...range, types: list, deviceId })
+      typed === undefined ? byDevices({ ...range, ...ofThem }) : byDevicesAndType({ ...typed, ...ofThem })
     return rows.map(toEvent)
   }
 
   return {
     async after(after, filter) {
-      if (filter.types === undefined) {
+      if (filter.types === undefined && (filter.deviceIds?.length ?? 1) === 1) {
         return engine.read(() => select(after, filter.until ?? Number.MAX_SAFE_INTEGER, filter))
       }
       const end = filter.until ?? (await engine.read(latest))

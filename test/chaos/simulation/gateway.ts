@@ -1,6 +1,8 @@
 /** The processes of one gateway: two connectors, of which one waits for the other's seat, and two APIs. All can die. */
 import { startConnector } from '../../../src/connector/connector.ts'
 import type { ControlContext } from '../../../src/control/context.ts'
+import { createEventFeed } from '../../../src/control/event-feed.ts'
+import { createLogFollower } from '../../../src/control/log-follower.ts'
 import { createWatcher } from '../../../src/control/watch.ts'
 import { encodeText } from '../../../src/domain/content.ts'
 import type { Limits } from '../../../src/domain/connection.ts'
@@ -132,6 +134,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const party = loop.party(`api_${++started}`)
     const store = createStoreEdge({ ...options, process: party })
     const log = logOf(party)
+    const follower = createLogFollower({ store, onError: (err) => log.error({ err }, 'event watch failed') })
     const context: ControlContext = {
       store,
       clock: frame.clock,
@@ -141,11 +144,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
         pairingCodeWaitMs: 3_000,
         webhookTestWaitMs: 3_000,
       },
-      watcher: createWatcher({
-        store,
-        clock: frame.clock,
-        onError: (err) => log.error({ err }, 'event watch failed'),
-      }),
+      watcher: createWatcher({ follower, clock: frame.clock }),
+      feed: createEventFeed({ store, follower, clock: frame.clock }),
       newWhatsappId: () => `M${++messages}`,
       encodeText,
       blobs: memoryBlobs(''),

@@ -106,7 +106,7 @@ export const describeActs = (open: OpenStores): void => {
         text: 'b',
         body: { ...body, caption: 'b', mentions: ['1@lid'] },
       })
-      const poll = { type: 'poll', question: 'q', options: ['x'], selectable: 1 } as const
+      const poll = { type: 'poll', question: 'q', options: ['x', 'y'], selectable: 1 } as const
       await promote(incoming('IN2', { whatsappId: 'WA2', type: 'poll', text: 'q', body: poll }))
       await promote(actOf('E2', edit('c'), { targetWhatsappId: 'WA2' }))
       expect(await messageOf(world.other, 'IN2')).toMatchObject({ text: 'q', body: poll, editedAt: null })

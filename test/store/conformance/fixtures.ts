@@ -1,4 +1,5 @@
 import { afterEach, beforeEach } from 'vitest'
+import { expectPromisedEvents } from '../../http/promised-events.ts'
 import type { Origin } from '../../../src/domain/audit.ts'
 import { start } from '../../../src/domain/device.ts'
 import { deviceLeaseName, type Lease } from '../../../src/domain/lease.ts'
@@ -90,6 +91,7 @@ export const useWorld = (open: OpenStores): World => {
     world = { store, other, lease }
   })
   afterEach(async () => {
+    await expectPromisedEvents(current().other)
     await current().store.close()
     await current().other.close()
   })

@@ -42,7 +42,7 @@ export const describeLogs = (open: OpenStores): void => {
       await enqueue(world.store, 'M2', { deviceId: 'b' })
       const ids = async (filter: Parameters<typeof world.store.events.after>[1]) =>
         (await world.other.events.after(0, filter)).map((event) => [event.deviceId, event.type])
-      expect(await ids({ limit: 9, deviceId: 'b' })).toEqual([
+      expect(await ids({ limit: 9, deviceIds: ['b'] })).toEqual([
         ['b', 'device.status_changed'],
         ['b', 'message.queued'],
       ])
@@ -50,9 +50,16 @@ export const describeLogs = (open: OpenStores): void => {
         [deviceId, 'message.queued'],
         ['b', 'message.queued'],
       ])
-      expect(await ids({ limit: 9, types: ['message.queued', 'message.read'], deviceId: 'b' })).toEqual([
+      expect(await ids({ limit: 9, types: ['message.queued', 'message.read'], deviceIds: ['b'] })).toEqual([
         ['b', 'message.queued'],
       ])
+      const both = [deviceId, 'b']
+      expect(await ids({ limit: 9, deviceIds: [...both, 'c'] })).toEqual(await ids({ limit: 9 }))
+      expect(await ids({ limit: 9, types: ['message.queued'], deviceIds: ['b', 'c'] })).toEqual([
+        ['b', 'message.queued'],
+      ])
+      expect(await ids({ limit: 9, types: ['message.queued'], deviceIds: both })).toHaveLength(2)
+      expect(await ids({ limit: 9, deviceIds: [] })).toEqual([])
       expect(await ids({ limit: 1, types: ['message.queued'] })).toHaveLength(1)
       expect(await ids({ limit: 9, types: [] })).toEqual([])
     })
