@@ -55,6 +55,7 @@ const received = (kind: RemoteKind, mimetype: string) => {
     senderName: null,
     type: 'image',
     text: null,
+    body: { type: 'image', media: { uploadId: `med_${kind}` } },
     whatsappAt: 0,
     content: null,
     error: null,
