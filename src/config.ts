@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import type { LogFormat, LogLevel } from './runtime/log.ts'
 import type { RemoteKind } from './domain/media.ts'
+import { attemptDelaysMs } from './domain/webhook.ts'
 import type { Retention } from './domain/retention.ts'
 import { isLoopback } from './runtime/loopback.ts'
 
@@ -27,7 +28,8 @@ const retentionDaysMax = 36_500
 const messagesRetentionDaysMin = 14
 /** Listeners that were away for a while must find where they were. */
 const eventsMaxMin = 1_000
-const dayMs = 24 * 60 * 60 * 1000
+const secondMs = 1_000
+const dayMs = 24 * 60 * 60 * secondMs
 const mediaBytesMaxMax = 2_147_483_648
 
 /** By hand: zod would be 4 MB of a connector, which needs it for nothing else. */
@@ -91,6 +93,21 @@ const httpUrl =
       ? { value }
       : { problem: `must be an http:// or https:// URL, such as ${example}` }
   }
+
+const retryDelaysMax = 50
+const retryDelaySecondsMax = 604_800
+
+/** `5,300,1800`: seconds after each failure; as ms, with the first attempt, which is made at once. */
+const retryDelays: Parse<readonly number[]> = (text) => {
+  const parts = text.split(',').map((part) => part.trim())
+  const seconds = parts.map((part) => (/^\d+$/.test(part) ? Number(part) : Number.NaN))
+  const isGood = seconds.every((each) => each >= 1 && each <= retryDelaySecondsMax)
+  return isGood && seconds.length <= retryDelaysMax
+    ? { value: [0, ...seconds.map((each) => each * secondMs)] }
+    : {
+        problem: `must be up to ${retryDelaysMax} whole numbers from 1 to ${retryDelaySecondsMax} with commas between: seconds, such as 5,300,1800`,
+      }
+}
 
 const networkBits: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
 
@@ -165,6 +182,7 @@ const settings = {
   MEDIA_MAX_BYTES: withDefault(104_857_600, wholeNumber(1, mediaBytesMaxMax)),
   MEDIA_URL_ALLOW: optional(hostsAndNetworks),
   WEBHOOK_URL_ALLOW: optional(hostsAndNetworks),
+  WEBHOOK_RETRY_DELAYS: withDefault(attemptDelaysMs, retryDelays),
   LINK_PREVIEWS: withDefault('on', oneOf(['on', 'off'])),
   FFMPEG_PATH: withDefault('ffmpeg', anyText),
   WHATSAPP_URL: optional(serverUrl),
@@ -240,6 +258,8 @@ export interface Config {
   readonly webhooks: {
     /** Hosts and networks beside the public internet that events may be sent to. */
     readonly urlAllow: readonly string[]
+    /** How long to wait before each attempt, the first included. */
+    readonly attemptDelaysMs: readonly number[]
   }
   readonly whatsapp: {
     readonly url: string | undefined
@@ -358,7 +378,10 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>> = p
       linkPreviews: data.LINK_PREVIEWS === 'on',
       ffmpeg: { program: data.FFMPEG_PATH, searchPath: env['PATH'] ?? '' },
     }),
-    webhooks: Object.freeze({ urlAllow: data.WEBHOOK_URL_ALLOW ?? [] }),
+    webhooks: Object.freeze({
+      urlAllow: data.WEBHOOK_URL_ALLOW ?? [],
+      attemptDelaysMs: data.WEBHOOK_RETRY_DELAYS,
+    }),
     whatsapp: Object.freeze({
       url: data.WHATSAPP_URL,
       noiseRootKey: data.WHATSAPP_NOISE_ROOT_KEY,

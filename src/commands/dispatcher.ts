@@ -35,6 +35,7 @@ export const startDispatcherService = async (
       poster: createPoster({ guard: createWebhookGuard(config), clock: systemClock }),
       clock: systemClock,
       random: Math.random,
+      attemptDelaysMs: config.webhooks.attemptDelaysMs,
       leaseTtlMs,
       isDead: (other) => deaths.isDead(other),
       userAgent: `whatsapp-api-gateway/${version}`,

@@ -18,11 +18,20 @@ export const shownChat = (party: Party): ShownChat => ({ chat: partyJid(party), 
 
 /** The same with both addresses of each person and chat that it names, as far as `complete` knows them. */
 export const withAddresses = (sighting: Sighting, complete: (party: Party) => Party): Sighting => {
-  const person = ({ jid, lid }: EventParty): EventParty =>
-    eventParty(complete(partyOf(jid, lid ?? undefined)))
+  // What is neither a person nor a group, such as a channel, has one address: the one that it came with.
+  const known = (jid: string, lid: string | null): Party | undefined => {
+    const party = partyOf(jid, lid ?? undefined)
+    return party.pn === null && party.lid === null ? undefined : complete(party)
+  }
+  const person = (given: EventParty): EventParty => {
+    const party = known(given.jid, given.lid)
+    return party === undefined ? given : eventParty(party)
+  }
   const personOrNull = (party: EventParty | null): EventParty | null => party && person(party)
-  const chat = ({ chat: jid, chatLid }: ShownChat): ShownChat =>
-    shownChat(complete(partyOf(jid, chatLid ?? undefined)))
+  const chat = ({ chat: jid, chatLid }: ShownChat): ShownChat => {
+    const party = known(jid, chatLid)
+    return party === undefined ? { chat: jid, chatLid } : shownChat(party)
+  }
   switch (sighting.type) {
     case 'group.joined':
     case 'group.left':

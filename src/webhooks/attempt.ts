@@ -28,6 +28,8 @@ export interface AttemptDeps {
   readonly poster: Poster
   readonly clock: Clock
   readonly random: Random
+  /** How long to wait before each attempt, the first included. */
+  readonly attemptDelaysMs: readonly number[]
   readonly origin: () => Origin
   /** Resolves when outcomes are written together. */
   readonly gathered: () => Promise<void>
@@ -73,7 +75,8 @@ const tell = (log: Log, { id, url }: Endpoint, before: EndpointHealth, after: En
 }
 
 export const createAttempt = (deps: AttemptDeps) => {
-  const { webhooks, loadFile, poster, clock, random, origin, gathered, userAgent, log } = deps
+  const { webhooks, loadFile, poster, clock, random, attemptDelaysMs, origin, gathered, userAgent, log } =
+    deps
 
   /** Writes until it is written, or the signal comes. */
   const insist = async (write: () => Promise<void>, signal: AbortSignal): Promise<Tried> => {
@@ -194,6 +197,7 @@ export const createAttempt = (deps: AttemptDeps) => {
       responseHead: outcome.kind === 'answered' ? outcome.head : null,
       error: errorOf(outcome, round, endpoint),
     }
-    return record(lease, delivery.id, row, (now) => afterPost(outcome, round, now, endedAt, random), signal)
+    const decide: Decide = (now) => afterPost(outcome, round, now, endedAt, random, attemptDelaysMs)
+    return record(lease, delivery.id, row, decide, signal)
   }
 }

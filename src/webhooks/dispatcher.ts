@@ -33,6 +33,7 @@ export interface DispatcherOptions {
   readonly poster: Poster
   readonly clock: Clock
   readonly random: Random
+  readonly attemptDelaysMs: readonly number[]
   readonly leaseTtlMs: number
   readonly isDead: (owner: string) => Promise<boolean>
   readonly userAgent: string
@@ -66,6 +67,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     poster,
     clock,
     random,
+    attemptDelaysMs: options.attemptDelaysMs,
     origin: () => ({ actor, requestId: newId('tick', clock.now()) }),
     gathered() {
       loop.poke()

@@ -20,7 +20,7 @@ const sleep = (ms: number): Promise<void> =>
 
 type Victim = 'connector' | 'api' | 'both'
 
-const victimOf = (random: SeededRandom): Victim => {
+export const victimOf = (random: SeededRandom): Victim => {
   const draw = random.next()
   if (draw < 0.45) return 'connector'
   return draw < 0.9 ? 'api' : 'both'
@@ -41,7 +41,7 @@ const killConnector = (world: World): void => {
   }
 }
 
-const kill = async (world: World, victim: Victim): Promise<void> => {
+export const kill = async (world: World, victim: Victim): Promise<void> => {
   const { gateway } = world
   if (victim !== 'api') killConnector(world)
   if (victim === 'connector') return

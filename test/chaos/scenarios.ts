@@ -9,11 +9,13 @@ import { network } from './network.ts'
 import type { Scenario } from './scenario.ts'
 import { simulation } from './simulation.ts'
 import { connectStorm } from './storm.ts'
+import { webhooks } from './webhooks.ts'
 import { zombie } from './zombie.ts'
 
 export const scenarios: readonly Scenario[] = [
   kills,
   killsWithFaults,
+  webhooks,
   failpoints,
   crossing,
   network,

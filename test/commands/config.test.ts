@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { attemptDelaysMs } from '../../src/domain/webhook.ts'
 import { type Config, readConfig, settingNames, UsageError } from '../../src/config.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
@@ -53,7 +54,7 @@ describe('the settings of an empty environment', () => {
         linkPreviews: true,
         ffmpeg: { program: 'ffmpeg', searchPath: '' },
       },
-      webhooks: { urlAllow: [] },
+      webhooks: { urlAllow: [], attemptDelaysMs },
       whatsapp: {
         url: undefined,
         noiseRootKey: undefined,
@@ -109,6 +110,7 @@ describe('a setting', () => {
         MEDIA_MAX_BYTES: '1000',
         MEDIA_URL_ALLOW: 'nas.local, 10.1.0.0/16,fd00::/8,127.0.0.1',
         WEBHOOK_URL_ALLOW: 'crm.local,10.2.0.0/16',
+        WEBHOOK_RETRY_DELAYS: '5, 60',
         LINK_PREVIEWS: 'off',
         FFMPEG_PATH: '/opt/ffmpeg',
         PATH: '/bin:/usr/bin',
@@ -159,7 +161,7 @@ describe('a setting', () => {
         linkPreviews: false,
         ffmpeg: { program: '/opt/ffmpeg', searchPath: '/bin:/usr/bin' },
       },
-      webhooks: { urlAllow: ['crm.local', '10.2.0.0/16'] },
+      webhooks: { urlAllow: ['crm.local', '10.2.0.0/16'], attemptDelaysMs: [0, 5_000, 60_000] },
       whatsapp: {
         url,
         noiseRootKey: key,
@@ -207,6 +209,11 @@ describe('a setting', () => {
       'PUBLIC_URL',
       'gateway.example.com',
       'PUBLIC_URL must be an http:// or https:// URL, such as https://gateway.example.com',
+    ],
+    [
+      'WEBHOOK_RETRY_DELAYS',
+      '5,0',
+      'WEBHOOK_RETRY_DELAYS must be up to 50 whole numbers from 1 to 604800 with commas between: seconds, such as 5,300,1800',
     ],
     [
       'WEBHOOK_URL_ALLOW',

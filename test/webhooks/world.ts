@@ -1,5 +1,6 @@
 /** A dispatcher on a real store in memory; the wall clock is the test's. */
 import { onTestFinished } from 'vitest'
+import { attemptDelaysMs } from '../../src/domain/webhook.ts'
 import { start } from '../../src/domain/device.ts'
 import type { Delivery, Endpoint } from '../../src/domain/webhook.ts'
 import type { Lease } from '../../src/domain/lease.ts'
@@ -37,6 +38,7 @@ export const openWebhooks = async () => {
       poster: createPoster({ guard: ownMachine, clock, ...(limits === undefined ? {} : { limits }) }),
       clock,
       random: () => 0,
+      attemptDelaysMs,
       leaseTtlMs: ttlMs,
       isDead: (other) => Promise.resolve(dead.has(other)),
       userAgent: 'whatsapp-api-gateway/1',
