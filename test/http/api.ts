@@ -37,7 +37,7 @@ export interface Answer {
 
 const answerOf = async (response: Response): Promise<Answer> => {
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = /^application\/(?:[a-z]+\+)?json(?:;|$)/.test(response.headers.get('content-type') ?? '')
   return {
     status: response.status,
     headers: response.headers,

@@ -579,7 +579,10 @@ describe('deliveries', () => {
     })
     expect(await gone.post(`${path}/replay`, { after: 2 })).toMatchObject({
       status: 410,
-      json: { type: '/problems/cursor-too-old', error: expect.stringContaining('up to 3') as string },
+      json: {
+        type: '/problems/cursor-too-old',
+        error: expect.stringContaining('before 4 are not kept') as string,
+      },
     })
     expect((await gone.post(`${path}/replay`, { after: 3 })).status).toBe(200)
   })

@@ -151,6 +151,7 @@ const allowed: Readonly<Record<string, readonly Candidate[]>> = {
     'qr/render.ts',
     '@hono/zod-openapi',
     '@fastify/busboy',
+    'ws',
     'zod',
     ...hono,
     ...node,

@@ -1,5 +1,6 @@
 /** The traces of a person in what is kept beside the messages. */
-import { createDeliverySettling } from './delivery-settling.ts'
+import type { SettleDelivery } from './delivery-settling.ts'
+import { erasedData } from './schema.ts'
 import { createMask, createPass, erased, type Fate, left, type Pass, untouched } from './erase-pass.ts'
 import type { Db } from './statements.ts'
 
@@ -71,13 +72,12 @@ export const createEraseJournal = (db: Db): Pass => {
 }
 
 /**
- * Events that name the person keep their place, so that nobody's cursor is lost, and say `{"erased":true}`. Their deliveries
- * are cancelled, and what endpoints have answered to them goes.
+ * Events that name the person keep their place, so that nobody's cursor is lost, and are told no more. Their deliveries are
+ * cancelled, and what endpoints have answered to them goes.
  */
-export const createEraseEvents = (db: Db): Pass => {
+export const createEraseEvents = (db: Db, settle: SettleDelivery): Pass => {
   const { $client: client } = db
-  const settle = createDeliverySettling(db)
-  const empty = client.prepare<[number]>(`update events set data = '{"erased":true}' where rowid = +?`)
+  const empty = client.prepare<[number]>(`update events set data = '${erasedData}' where rowid = +?`)
   const selectWaiting = client.prepare<
     [number],
     { seq: number; endpointId: string; deviceId: string | null }

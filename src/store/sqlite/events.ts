@@ -6,7 +6,7 @@ import type { EventStore } from '../store.ts'
 import type { AddressQueries } from './addresses.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
-import { events, meta } from './schema.ts'
+import { events, isTold, meta } from './schema.ts'
 import { directAll, directGet, param, type Db, upTo } from './statements.ts'
 import type { Tracer } from './trace.ts'
 
@@ -30,7 +30,7 @@ export const createEvents = (
   engine: Engine,
   { fence, tracer, addresses }: { fence: Fence; tracer: Tracer; addresses: AddressQueries },
 ): EventStore => {
-  const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')))
+  const inWindow = and(gt(events.seq, param('after')), lte(events.seq, param('until')), isTold)
   // A text with a space around each wanted one: a table of them would cost more than the rest of the query.
   const wanted = sql`instr(${param('types')}, ' ' || ${events.type} || ' ') > 0`
   const ofDevices = sql`instr(${param('deviceIds')}, ' ' || ${events.deviceId} || ' ') > 0`

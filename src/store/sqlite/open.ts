@@ -14,6 +14,7 @@ import { createAudit } from './audit.ts'
 import { createAuth } from './auth.ts'
 import { createBulks } from './bulks.ts'
 import { createChats } from './chats.ts'
+import { createDeliverySettling } from './delivery-settling.ts'
 import { createDeviceQueries, createDevices } from './devices.ts'
 import { createEngine, engineLimits, type EngineLimits } from './engine.ts'
 import { isBusy, toStoreError } from './errors.ts'
@@ -152,6 +153,7 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
   const fence = createFence(db)
   const webhookQueries = createWebhookQueries(db)
   const fanOut = createFanOut(db, webhookQueries)
+  const settleDelivery = createDeliverySettling(db, webhookQueries)
   const chain = createAuditChain(db)
   const tracer = createTracer(db, { chain, fanOut })
   const queue = createOutboxQueue(db)
@@ -234,8 +236,8 @@ export const openStore = async (options: OpenOptions): Promise<Store> => {
     events: createEvents(db, engine, { fence, tracer, addresses: addressQueries }),
     audit: createAudit(db, engine, { fence, chain }),
     webhooks: createWebhooks(engine, { fence, tracer, queries: webhookQueries, fanOut }),
-    retention: createRetention(db, engine, { fence, tracer, removal }),
-    people: createPeople(db, engine, { tracer, queue, cancel, removal, fanOut }),
+    retention: createRetention(db, engine, { fence, tracer, removal, settleDelivery }),
+    people: createPeople(db, engine, { tracer, queue, cancel, removal, fanOut, settleDelivery }),
     onChange: (listener) => wakeups.subscribe(listener),
     ...meta,
     async close() {

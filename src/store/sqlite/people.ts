@@ -4,6 +4,7 @@ import { createNaming } from '../../domain/naming.ts'
 import { sha256Hex } from '../../runtime/hash.ts'
 import type { Erased, EraseStep, PeopleStore } from '../people-store.ts'
 import { audited, unaudited, unchanged, type Receipt } from './accounted.ts'
+import type { SettleDelivery } from './delivery-settling.ts'
 import type { Engine } from './engine.ts'
 import { createEraseAudit, entriesDigest } from './erase-audit.ts'
 import { createEraseIndex } from './erase-index.ts'
@@ -33,6 +34,7 @@ interface Deps {
   readonly cancel: Cancel
   readonly removal: MessageRemoval
   readonly fanOut: FanOut
+  readonly settleDelivery: SettleDelivery
 }
 
 /** In this order: what would bring new traces comes first, and last the addresses, by which an erasure is begun again. */
@@ -80,7 +82,7 @@ const createEraseEndpoints = (db: Db, fanOut: FanOut): Pass => {
 
 const createPasses = (
   db: Db,
-  { queue, cancel, removal, fanOut }: Omit<Deps, 'tracer'>,
+  { queue, cancel, removal, fanOut, settleDelivery }: Omit<Deps, 'tracer'>,
 ): Readonly<Record<PassName, Pass>> => ({
   bulkRecipients: createEraseRecipients(db),
   outbox: createEraseOutbox(db, { queue, cancel }),
@@ -93,7 +95,7 @@ const createPasses = (
   files: createEraseTexts(db, 'media', ['filename', 'error_detail']),
   operations: createEraseOperations(db),
   journal: createEraseJournal(db),
-  events: createEraseEvents(db),
+  events: createEraseEvents(db, settleDelivery),
   attempts: createEraseTexts(db, 'webhook_attempts', ['response_head', 'error_detail']),
   deliveries: createEraseTexts(db, 'webhook_deliveries', ['error_detail']),
   endpoints: createEraseEndpoints(db, fanOut),

@@ -2,7 +2,7 @@ import { iso } from '../../domain/iso.ts'
 import type { Cut, SweptLog } from '../../domain/retention.ts'
 import type { RetentionStore } from '../retention-store.ts'
 import { audited, unaudited } from './accounted.ts'
-import { createDeliverySettling } from './delivery-settling.ts'
+import type { SettleDelivery } from './delivery-settling.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import type { MessageRemoval } from './message-removal.ts'
@@ -54,14 +54,19 @@ const createProgress = ({ $client: client }: Db) => {
 export const createRetention = (
   db: Db,
   engine: Engine,
-  { fence, tracer, removal }: { fence: Fence; tracer: Tracer; removal: MessageRemoval },
+  {
+    fence,
+    tracer,
+    removal,
+    settleDelivery,
+  }: { fence: Fence; tracer: Tracer; removal: MessageRemoval; settleDelivery: SettleDelivery },
 ): RetentionStore => {
   const sweepers: Readonly<Record<SweptLog, SweepLog>> = {
     messages: createSweepMessages(db, removal),
     operations: createSweepOperations(db),
     bulks: createSweepBulks(db),
     numbers: createSweepNumbers(db),
-    events: createSweepEvents(db, createDeliverySettling(db)),
+    events: createSweepEvents(db, settleDelivery),
     deliveries: createSweepDeliveries(db),
     history: createSweepHistory(db),
     audit: createSweepAudit(db),

@@ -528,6 +528,10 @@ export const events = sqliteTable(
   (t) => [index('events_by_device').on(t.deviceId, t.seq), index('events_by_time').on(t.at)],
 )
 
+/** What an event says whose person was erased. It keeps its place in the log, and nobody is told of it any more. */
+export const erasedData = '{"erased":true}'
+export const isTold = sql.raw(`"events"."data" <> '${erasedData}'`)
+
 /**
  * A chain: `content_hash` is of the entry's own content with its salt, `hash` of that and of the `hash` before. Entries from
  * before the chain have neither. In the file the columns that were added later follow `after`.

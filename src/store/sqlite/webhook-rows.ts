@@ -8,7 +8,7 @@ import type {
   EndpointFilter,
 } from '../../domain/webhook.ts'
 import type { DeliveryFilter } from '../webhook-store.ts'
-import { events } from './schema.ts'
+import { events, isTold } from './schema.ts'
 import { assign, directAll, directGet, directWrite, everyColumn, param, type Db, upTo } from './statements.ts'
 import { webhookAttempts, webhookDeliveries, webhookEndpoints } from './webhook-schema.ts'
 
@@ -130,6 +130,23 @@ export const createWebhookQueries = (db: Db) => {
     .limit(upTo('limit'))
     .as('some')
   const selectCount = directGet(db, count, db.select(count).from(some))
+  const setDue = directWrite(
+    db,
+    db
+      .update(webhookDeliveries)
+      .set(assign(webhookDeliveries, 'dueAt'))
+      .where(eq(webhookDeliveries.seq, param('seq'))),
+  )
+  const lineHead = directGet(
+    db,
+    head,
+    db
+      .select(head)
+      .from(webhookDeliveries)
+      .where(and(ofEndpoint, sameLine, isInLine))
+      .orderBy(asc(webhookDeliveries.seq))
+      .limit(upTo(1)),
+  )
 
   return {
     insertEndpoint: directWrite(db, db.insert(webhookEndpoints).values(everyColumn(webhookEndpoints))),
@@ -205,13 +222,7 @@ export const createWebhookQueries = (db: Db) => {
         )
         .where(eq(webhookDeliveries.seq, param('seq'))),
     ),
-    setDue: directWrite(
-      db,
-      db
-        .update(webhookDeliveries)
-        .set(assign(webhookDeliveries, 'dueAt'))
-        .where(eq(webhookDeliveries.seq, param('seq'))),
-    ),
+    setDue,
 
     /** Due by now, and what would be due later than any wait reaches. */
     due: directAll(
@@ -247,16 +258,12 @@ export const createWebhookQueries = (db: Db) => {
         .limit(upTo('limit')),
     ),
     nextDue: directGet(db, next, db.select(next).from(webhookDeliveries).where(and(ofEndpoint, isDueRow))),
-    lineHead: directGet(
-      db,
-      head,
-      db
-        .select(head)
-        .from(webhookDeliveries)
-        .where(and(ofEndpoint, sameLine, isInLine))
-        .orderBy(asc(webhookDeliveries.seq))
-        .limit(upTo(1)),
-    ),
+    lineHead,
+    /** The next of a line may go once the one before it is settled. */
+    releaseNext: (endpointId: string, deviceId: string | null, now: number): void => {
+      const first = lineHead({ endpointId, deviceId })
+      if (first?.state === 'waiting' && first.dueAt === null) setDue({ seq: first.seq, dueAt: now })
+    },
     hasLine: directGet(
       db,
       one,
@@ -336,7 +343,7 @@ export const createWebhookQueries = (db: Db) => {
       db
         .select(eventColumns)
         .from(events)
-        .where(and(gt(events.seq, param('after')), lte(events.seq, param('until'))))
+        .where(and(gt(events.seq, param('after')), lte(events.seq, param('until')), isTold))
         .orderBy(asc(events.seq))
         .limit(upTo('limit')),
     ),
@@ -347,7 +354,7 @@ export const createWebhookQueries = (db: Db) => {
       db
         .select(eventColumns)
         .from(events)
-        .where(eq(events.seq, param('seq'))),
+        .where(and(eq(events.seq, param('seq')), isTold)),
     ),
   }
 }

@@ -78,12 +78,6 @@ export const createWebhooks = (
     return after
   }
 
-  /** The next of a line may go once the one before it is settled. */
-  const promote = (endpointId: string, deviceId: string | null, now: number): void => {
-    const head = queries.lineHead({ endpointId, deviceId })
-    if (head?.state === 'waiting' && head.dueAt === null) queries.setDue({ seq: head.seq, dueAt: now })
-  }
-
   /** When a delivery that waits again may go: in a line only the first may, whatever came in between. */
   const turnOf = ({ ordered }: Endpoint, row: DeliveryRow, now: number): number | null => {
     if (!ordered) return now
@@ -107,7 +101,7 @@ export const createWebhooks = (
 
   const settle = (row: DeliveryRow, change: Partial<DeliveryRow>, ordered: boolean, now: number): void => {
     update(row, { ...change, dueAt: null, owner: null, epoch: null, settledAt: now })
-    if (ordered) promote(row.endpointId, row.deviceId, now)
+    if (ordered) queries.releaseNext(row.endpointId, row.deviceId, now)
   }
 
   const applyPost = (
