@@ -73,6 +73,7 @@ test('all that happens is told at once, in all three ways alike, and as the docu
       'device.status_changed',
       'device.qr_updated',
       'device.linked',
+      'history.synced',
       ...['queued', 'sent', 'delivered', 'read', 'received'].map((what) => `message.${what}`),
     ]),
   )

@@ -151,6 +151,7 @@ const keyTypes = [
   'tctoken',
   'device-list',
   'device-list-cache',
+  'push-name',
 ]
 const ofPeople = `type in (${keyTypes.map((type) => `'${type}'`).join(', ')})`
 
