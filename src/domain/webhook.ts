@@ -145,6 +145,9 @@ export const retryAfterMaxMs = dayMs
 /** What is due later than any wait reaches is due at once: the wall clock was put back since. */
 export const deliveryDueAheadMaxMs = 36 * hourMs
 
+/** So many of a line are claimed together. */
+export const lineRunMax = 16
+
 /** An endpoint at which nothing has arrived for so long is disabled. */
 export const failingMaxMs = 5 * dayMs
 /** From so many failures in a row one attempt at a time finds out whether the endpoint is back, with pauses between. */

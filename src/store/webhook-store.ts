@@ -28,6 +28,8 @@ export interface ClaimedDelivery {
   readonly round: number
   /** Undefined when the event is not kept any more. */
   readonly event: Event | undefined
+  /** It may be tried only when the one before it in the list was taken; else it is given back. */
+  readonly follows: boolean
 }
 
 export interface DeliveryFilter {
@@ -95,7 +97,11 @@ export interface WebhookStore {
 
   /** The endpoints at which anything waits. */
   work(now: number): Promise<readonly Work[]>
-  /** Marks due deliveries as `sending`, oldest due first; those of an endpoint that has come back (`recoveredAt`) soon after. */
+  /**
+   * Marks due deliveries as `sending`, oldest due first; those of an endpoint that has come back (`recoveredAt`) soon after. Of
+   * an endpoint that wants an order and is well, those that come next in the line follow, `lineRunMax` in a row at most: each would
+   * wait for two commits else.
+   */
   claim(
     lease: Lease,
     wanted: readonly { readonly endpointId: string; readonly limit: number; readonly testsOnly: boolean }[],

@@ -38,6 +38,14 @@ export interface AttemptDeps {
   readonly log: Log
 }
 
+/** Where a delivery stands in its line. */
+export interface Place {
+  /** Was the one before it taken? Then it may be tried. */
+  readonly before: Promise<boolean>
+  /** Tells the next one. Only the first word counts. */
+  readonly taken: (isTaken: boolean) => void
+}
+
 /** What one attempt came to, and when it was made. */
 interface Sent {
   readonly outcome: PostOutcome
@@ -180,16 +188,23 @@ export const createAttempt = (deps: AttemptDeps) => {
     endpoint: Endpoint,
     claimed: ClaimedDelivery,
     lane: Lane,
+    { before, taken }: Place,
     signal: AbortSignal,
   ): Promise<Tried> => {
     const { delivery, round, event } = claimed
-    if (event === undefined) return forget(lease, claimed, signal)
+    const giveBack = (dueAt: number): Promise<Tried> =>
+      insist(() => webhooks.giveBack(lease, [delivery.id], dueAt, clock.now()), signal)
+    if (!(await before)) return giveBack(clock.now())
+    if (event === undefined) {
+      taken(true)
+      return forget(lease, claimed, signal)
+    }
     const sent = await attempt(event, endpoint, lane, signal)
     if (sent === 'cut') return sent
-    if ('later' in sent) {
-      return insist(() => webhooks.giveBack(lease, [delivery.id], sent.later, clock.now()), signal)
-    }
+    if ('later' in sent) return giveBack(sent.later)
     const { outcome, at, durationMs, endedAt } = sent
+    // Before it is written: should that be lost, it is sent once more, and the next one after it too.
+    taken(isWell(outcome))
     const row = {
       at,
       durationMs,

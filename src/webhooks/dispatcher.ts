@@ -14,7 +14,7 @@ import { newId } from '../runtime/ids.ts'
 import type { Log } from '../runtime/log.ts'
 import { startLoop } from '../runtime/loop.ts'
 import type { ClaimedDelivery, Store, Work } from '../store/store.ts'
-import { createAttempt } from './attempt.ts'
+import { createAttempt, type Place } from './attempt.ts'
 import { createLoadFile } from './event-file.ts'
 import { createGather } from './gather.ts'
 import { createLane, type Lane, laneMax } from './lane.ts'
@@ -51,6 +51,9 @@ const pollMs = 500
 const gapMs = 10
 /** So long attempts under way may go on when it stops. */
 const stopMs = 1_500
+
+/** Whoever follows nobody may go. */
+const first = Promise.resolve(true)
 
 /** The time before which an endpoint wants nothing; none when no wait reaches so far: the wall clock was put back. */
 const pausedUntil = ({ notBefore }: Endpoint, now: number): number =>
@@ -123,19 +126,23 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     endpoint: Endpoint,
     claimed: ClaimedDelivery,
     lane: Lane,
+    line: Place,
   ): Promise<void> => {
     try {
-      const tried = await tryDelivery(lease, endpoint, claimed, lane, term.signal)
+      const tried = await tryDelivery(lease, endpoint, claimed, lane, line, term.signal)
       if (tried === 'cut') cut.push(claimed.delivery.id)
     } catch (error) {
       log.error({ err: error }, 'webhook attempt failed')
     }
+    line.taken(false)
     loop.poke()
   }
-  const begin = (lease: Lease, endpoint: Endpoint, claimed: ClaimedDelivery): void => {
+  const begin = (lease: Lease, endpoint: Endpoint, claimed: ClaimedDelivery, before: Promise<boolean>) => {
     const lane = laneOf(endpoint.id)
     lanes.set(endpoint.id, lane)
-    lane.add(run(lease, endpoint, claimed, lane))
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    lane.add(run(lease, endpoint, claimed, lane, { before, taken: resolve }))
+    return promise
   }
 
   /** A test is due before all else: it is to show what happens now, though the endpoint asked for a pause. */
@@ -162,9 +169,10 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     const claimed = await webhooks.claim(lease, wanted, now)
     // Lost meanwhile: whoever has it now recovers them.
     if (seat !== lease) return
+    let before = first
     for (const each of claimed) {
       const endpoint = byId.get(each.delivery.endpointId)?.endpoint
-      if (endpoint !== undefined) begin(lease, endpoint, each)
+      if (endpoint !== undefined) before = begin(lease, endpoint, each, each.follows ? before : first)
     }
   }
 

@@ -26,14 +26,13 @@ export interface Inbox {
 
 export interface Receiver {
   readonly url: string
-  /** Each endpoint has a path of its own, and its secret. */
-  readonly open: (path: string, secret: string) => Inbox
+  /** Each endpoint has a path of its own, and its secret; so many of its requests fail. */
+  readonly open: (path: string, secret: string, failingPart: number) => Inbox
   /** While it is off, everything is taken. */
   unreliable: boolean
   close(): Promise<void>
 }
 
-const failingPart = 0.25
 const hangMs = 1_000
 
 const read = async (request: IncomingMessage): Promise<string> => {
@@ -43,7 +42,10 @@ const read = async (request: IncomingMessage): Promise<string> => {
 }
 
 export const startReceiver = async (random: SeededRandom): Promise<Receiver> => {
-  const inboxes = new Map<string, { readonly inbox: Inbox; readonly webhook: Webhook }>()
+  const inboxes = new Map<
+    string,
+    { readonly inbox: Inbox; readonly webhook: Webhook; readonly failingPart: number }
+  >()
   let unreliable = true
 
   const fail = (response: ServerResponse): void => {
@@ -88,7 +90,7 @@ export const startReceiver = async (random: SeededRandom): Promise<Receiver> => 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const target = inboxes.get(request.url ?? '')
     if (target === undefined) return void response.writeHead(404).end()
-    const { inbox, webhook } = target
+    const { inbox, webhook, failingPart } = target
     inbox.requests += 1
     if (unreliable && random.next() < failingPart / 5) return void request.destroy()
     const body = await read(request)
@@ -111,9 +113,9 @@ export const startReceiver = async (random: SeededRandom): Promise<Receiver> => 
   if (address === null || typeof address === 'string') throw new Error('no port')
   return {
     url: `http://127.0.0.1:${address.port}`,
-    open(path, secret) {
+    open(path, secret, failingPart) {
       const inbox: Inbox = { taken: new Map(), order: new Map(), wrong: [], requests: 0 }
-      inboxes.set(path, { inbox, webhook: new Webhook(secret) })
+      inboxes.set(path, { inbox, webhook: new Webhook(secret), failingPart })
       return inbox
     },
     get unreliable() {

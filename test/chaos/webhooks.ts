@@ -13,7 +13,9 @@ import { startStreamClient, type StreamClient } from './stream-clients.ts'
 
 const cyclesFull = 100
 const cyclesShort = 3
-const drainMs = 180_000
+const drainMs = 300_000
+/** Each failure holds up all that comes after it of its device, for a second. */
+const strictFailingPart = 0.02
 const caughtUpMs = 30_000
 /** Seconds between attempts: with those of every day a run would take three. */
 const retryDelays = Array.from({ length: 20 }, () => '1').join(',')
@@ -85,8 +87,8 @@ const run = async ({ scale, random, cycles: wanted, print }: Run): Promise<Repor
       await createEndpoint(world, `${receiver.url}/any`, false),
       await createEndpoint(world, `${receiver.url}/strict`, true),
     ]
-    const anyInbox = receiver.open('/any', any.secret)
-    const strictInbox = receiver.open('/strict', strict.secret)
+    const anyInbox = receiver.open('/any', any.secret, 0.25)
+    const strictInbox = receiver.open('/strict', strict.secret, strictFailingPart)
     const [first] = world.query<{ seq: number }>('select max(seq) as seq from events')
     const after = first?.seq ?? 0
     for (const kind of ['sse', 'websocket'] as const) {
@@ -104,6 +106,10 @@ const run = async ({ scale, random, cycles: wanted, print }: Run): Promise<Repor
     const seconds = (Date.now() - startedAt) / 1_000
     receiver.unreliable = false
     await load.drain()
+    const [left] = world.query<{ open: number }>(
+      `select count(*) as open from webhook_deliveries where state in ('waiting', 'sending')`,
+    )
+    const drainedAt = Date.now()
     await eventually(
       'all deliveries are settled',
       () => {
@@ -114,6 +120,7 @@ const run = async ({ scale, random, cycles: wanted, print }: Run): Promise<Repor
       },
       drainMs,
     )
+    const settledAt = Date.now()
     const all = world.query<EventRow>('select seq, id, device_id from events order by seq')
     const events = all.filter(({ seq }) => seq > after)
     const last = events.at(-1)?.seq ?? 0
@@ -142,6 +149,7 @@ const run = async ({ scale, random, cycles: wanted, print }: Run): Promise<Repor
         'events a second under load': Math.round(events.length / seconds),
         webhook: doubles(anyInbox),
         'webhook in order': doubles(strictInbox),
+        'deliveries that waited when the load was over': `${left?.open ?? 0}, brought in ${Math.round((settledAt - drainedAt) / 1_000)} s`,
         connections: `${sse?.connections} server-sent events, ${websocket?.connections} WebSocket`,
       },
     }

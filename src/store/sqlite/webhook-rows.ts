@@ -264,6 +264,23 @@ export const createWebhookQueries = (db: Db) => {
       const first = lineHead({ endpointId, deviceId })
       if (first?.state === 'waiting' && first.dueAt === null) setDue({ seq: first.seq, dueAt: now })
     },
+    /** What comes next in a line. */
+    behind: directAll(
+      db,
+      deliveryColumns,
+      deliveries()
+        .where(
+          and(
+            ofEndpoint,
+            sameLine,
+            isInLine,
+            sql`${webhookDeliveries.state} = 'waiting'`,
+            gt(webhookDeliveries.seq, param('seq')),
+          ),
+        )
+        .orderBy(asc(webhookDeliveries.seq))
+        .limit(upTo('limit')),
+    ),
     hasLine: directGet(
       db,
       one,

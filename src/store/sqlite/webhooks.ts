@@ -5,6 +5,7 @@ import {
   deliveryDueAheadMaxMs,
   deliveryStates,
   endpointSummary,
+  lineRunMax,
   shownUrl,
   wants,
   type AfterPost,
@@ -12,7 +13,7 @@ import {
   type EndpointHealth,
 } from '../../domain/webhook.ts'
 import type { Lease } from '../../domain/lease.ts'
-import type { WebhookStore } from '../webhook-store.ts'
+import type { ClaimedDelivery, WebhookStore } from '../webhook-store.ts'
 import { audited, unaudited, unchanged, type Receipt } from './accounted.ts'
 import type { Engine } from './engine.ts'
 import { toEvent } from './events.ts'
@@ -186,14 +187,53 @@ export const createWebhooks = (
     return [...rows, ...left.filter(({ seq }) => !known.has(seq))]
   }
 
-  const claim = (row: DeliveryRow, { owner, epoch }: Lease) => {
+  const claim = (row: DeliveryRow, { owner, epoch }: Lease, follows: boolean): ClaimedDelivery => {
     const claimed = update(row, { state: 'sending', dueAt: null, owner, epoch, attempts: row.attempts + 1 })
     const event = queries.event({ seq: row.eventSeq })
     return {
       delivery: toDelivery(claimed),
       round: claimed.attempts - claimed.roundFrom,
       event: event === undefined ? undefined : toEvent(event),
+      follows,
     }
+  }
+
+  /** The first of a line, and as many as there is room for of those behind it. */
+  const claimRun = (
+    endpoint: Endpoint,
+    first: DeliveryRow,
+    lease: Lease,
+    room: number,
+  ): ClaimedDelivery[] => {
+    const { endpointId, deviceId, seq } = first
+    const isRun =
+      endpoint.ordered && endpoint.failures === 0 && first.attempts === 0 && first.origin !== 'test'
+    const limit = Math.min(room, lineRunMax - 1)
+    const rest = isRun && limit > 0 ? queries.behind({ endpointId, deviceId, seq, limit }) : []
+    return [claim(first, lease, false), ...rest.map((row) => claim(row, lease, true))]
+  }
+
+  const claimAt = (endpoint: Endpoint, rows: readonly DeliveryRow[], limit: number, lease: Lease) => {
+    let room = limit - rows.length
+    return rows.flatMap((row) => {
+      const run = claimRun(endpoint, row, lease, room)
+      room -= run.length - 1
+      return run
+    })
+  }
+
+  /** Untried, or nobody can say: it waits again, in a line behind those before it. */
+  const release = (row: DeliveryRow, dueAt: number, change: Partial<DeliveryRow>): void => {
+    const { endpointId, deviceId } = row
+    const inLine = row.origin !== 'test' && get(endpointId)?.ordered === true
+    update(row, {
+      ...change,
+      state: 'waiting',
+      dueAt: row.origin === 'test' ? testDueAt : inLine ? null : dueAt,
+      owner: null,
+      epoch: null,
+    })
+    if (inLine) queries.releaseNext(endpointId, deviceId, dueAt)
   }
 
   const changeOrder = (before: Endpoint, after: Endpoint, now: number): void => {
@@ -337,7 +377,7 @@ export const createWebhooks = (
           const endpoint = get(endpointId)
           if (endpoint === undefined || endpoint.state === 'removed') return []
           const onlyTests = testsOnly || endpoint.state !== 'active'
-          return dueRows(endpoint, limit, onlyTests, now).map((row) => claim(row, lease))
+          return claimAt(endpoint, dueRows(endpoint, limit, onlyTests, now), limit, lease)
         })
         return unaudited('step', claimed)
       }),
@@ -369,8 +409,7 @@ export const createWebhooks = (
         for (const id of deliveryIds) {
           const row = queries.delivery({ id })
           if (row?.state !== 'sending' || !isOf(row, lease)) continue
-          const due = row.origin === 'test' ? testDueAt : dueAt
-          update(row, { state: 'waiting', dueAt: due, owner: null, epoch: null, attempts: row.attempts - 1 })
+          release(row, dueAt, { attempts: row.attempts - 1 })
         }
         return unaudited('step', undefined)
       }),
@@ -379,14 +418,7 @@ export const createWebhooks = (
       engine.write(() => {
         fence(lease)
         const left = queries.sending.all().filter((row) => !isOf(row, lease))
-        for (const row of left) {
-          update(row, {
-            state: 'waiting',
-            dueAt: row.origin === 'test' ? testDueAt : now,
-            owner: null,
-            epoch: null,
-          })
-        }
+        for (const row of left) release(row, now, {})
         return unaudited('step', left.length)
       }),
   }

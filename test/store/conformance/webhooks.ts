@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { start } from '../../../src/domain/device.ts'
 import type { Lease } from '../../../src/domain/lease.ts'
-import { deliveryDueAheadMaxMs, probingFromFailures, type Endpoint } from '../../../src/domain/webhook.ts'
+import {
+  deliveryDueAheadMaxMs,
+  lineRunMax,
+  probingFromFailures,
+  type Endpoint,
+} from '../../../src/domain/webhook.ts'
 import type { Store } from '../../../src/store/store.ts'
 import {
   alice,
@@ -382,21 +387,57 @@ export const describeWebhooks = (open: OpenStores): void => {
         event !== undefined && 'messageId' in event.data ? event.data.messageId : ''
       const names = async (lease: Lease, now = t0) => Promise.all((await claim(lease, { now })).map(name))
 
-      it('of each device only the first may be tried, and the next once it is settled', async () => {
+      it('of each device the first may be tried, and those behind it only when the one before was taken', async () => {
         await create(ordered)
         await world.store.devices.decide('b', (before) => start(before, 'b', origin, t0))
         for (const id of ['M1', 'M2', 'M3'])
           await enqueue(world.store, id, { chat: id === 'M2' ? bob : alice })
         await enqueue(world.store, 'B1', { deviceId: 'b' })
         const lease = await dispatcherLease(world.store)
-        expect(await names(lease)).toEqual(['M1', 'B1'])
+        const run = await claim(lease)
+        expect(await Promise.all(run.map(name))).toEqual(['M1', 'M2', 'M3', 'B1'])
+        expect(run.map(({ follows }) => follows)).toEqual([false, true, true, false])
         expect(await names(lease)).toEqual([])
-        const [m1] = await all()
-        await record(lease, m1?.id ?? '', broken)
+        const [m1, m2, m3] = run.map(({ delivery }) => delivery.id)
+        await record(lease, m1 ?? '', broken)
+        await world.store.webhooks.giveBack(lease, [m2 ?? '', m3 ?? ''], t0, t0)
         expect(await names(lease)).toEqual([])
         expect(await names(lease, t0 + 5 * second)).toEqual(['M1'])
-        await record(lease, m1?.id ?? '', ok, { round: 2 })
-        expect(await names(lease)).toEqual(['M2'])
+        await record(lease, m1 ?? '', ok, { round: 2 })
+        expect(await names(lease)).toEqual(['M2', 'M3'])
+      })
+
+      it('no more of a line are claimed than wanted, nor than a run has', async () => {
+        await create(ordered)
+        for (let count = 0; count < lineRunMax + 2; count++) await enqueue(world.store, `M${count}`)
+        const lease = await dispatcherLease(world.store)
+        const [first, ...rest] = await claim(lease, { limit: 3 })
+        expect(rest).toHaveLength(2)
+        const ids = [first, ...rest].flatMap((each) => each?.delivery.id ?? [])
+        await world.store.webhooks.giveBack(lease, ids.toReversed(), t0, t0)
+        expect(await claim(lease, { limit: 100 })).toHaveLength(lineRunMax)
+      })
+
+      it('of an endpoint that fails, or for one that is tried again, none is claimed ahead', async () => {
+        await create({ ...ordered, failures: 1, failingSince: t0 })
+        for (const id of ['M1', 'M2']) await enqueue(world.store, id)
+        const lease = await dispatcherLease(world.store)
+        expect(await names(lease)).toEqual(['M1'])
+      })
+
+      it('what an earlier epoch left of a run is due again in its order', async () => {
+        await create(ordered)
+        for (const id of ['M1', 'M2', 'M3']) await enqueue(world.store, id)
+        const lease = await dispatcherLease(world.store)
+        const [m1] = await claim(lease)
+        await record(lease, m1?.delivery.id ?? '', ok)
+        const next = await dispatcherLease(world.store)
+        expect(await world.store.webhooks.recover(next, t0 + 1)).toBe(2)
+        expect((await all()).map(({ state, dueAt }) => [state, dueAt])).toEqual([
+          ['delivered', null],
+          ['waiting', t0 + 1],
+          ['waiting', null],
+        ])
       })
 
       it('one that is given up lets the next one go', async () => {
@@ -404,7 +445,7 @@ export const describeWebhooks = (open: OpenStores): void => {
         await enqueue(world.store, 'M1')
         await enqueue(world.store, 'M2')
         const lease = await dispatcherLease(world.store)
-        const [m1] = await claim(lease)
+        const [m1] = await claim(lease, { limit: 1 })
         await record(lease, m1?.delivery.id ?? '', broken, { round: 10 })
         expect(await names(lease)).toEqual(['M2'])
       })
@@ -413,7 +454,7 @@ export const describeWebhooks = (open: OpenStores): void => {
         await create(ordered)
         for (const id of ['M1', 'M2', 'M3']) await enqueue(world.store, id)
         const lease = await dispatcherLease(world.store)
-        const [m1] = await claim(lease)
+        const [m1] = await claim(lease, { limit: 1 })
         await record(lease, m1?.delivery.id ?? '', broken, { round: 10 })
         await world.store.webhooks.redeliver(m1?.delivery.id ?? '', origin, t0)
         expect(await names(lease)).toEqual(['M1'])
@@ -425,7 +466,7 @@ export const describeWebhooks = (open: OpenStores): void => {
         for (const id of ['M1', 'M2', 'M3']) await enqueue(world.store, id)
         await change({ ordered: true })
         const lease = await dispatcherLease(world.store)
-        expect(await names(lease, t0 + 1)).toEqual(['M1'])
+        expect(await Promise.all((await claim(lease, { now: t0 + 1, limit: 1 })).map(name))).toEqual(['M1'])
         await change({ ordered: false })
         expect(await names(lease, t0 + 1)).toEqual(['M2', 'M3'])
       })
