@@ -152,6 +152,8 @@ export const lineRunMax = 16
 export const failingMaxMs = 5 * dayMs
 /** From so many failures in a row one attempt at a time finds out whether the endpoint is back, with pauses between. */
 export const probingFromFailures = 5
+/** Of many attempts at a time five may fail by chance, one after the other: it must have gone on for so long. */
+export const probingFromMs = 500
 const probePauseMinMs = secondMs
 export const probePauseMaxMs = minuteMs
 
@@ -182,14 +184,21 @@ const jittered = (ms: number, random: Random): number => Math.round(ms * (1 + de
 const probePauseMs = (failures: number): number =>
   Math.min(probePauseMaxMs, probePauseMinMs * 2 ** Math.max(0, failures - probingFromFailures))
 
+const failuresAfter = (before: EndpointHealth, failingSince: number, now: number): number => {
+  const { failures, notBefore } = before
+  // What was under way when the endpoint turned out to be away tells nothing new.
+  if (failures >= probingFromFailures && notBefore !== null && now < notBefore) return failures
+  return now - failingSince < probingFromMs ? Math.min(failures + 1, probingFromFailures - 1) : failures + 1
+}
+
 const healthAfterFailure = (
   before: EndpointHealth,
   outcome: PostOutcome,
   now: number,
   random: Random,
 ): EndpointHealth => {
-  const failures = before.failures + 1
   const failingSince = before.failingSince ?? now
+  const failures = failuresAfter(before, failingSince, now)
   const answered = outcome.kind === 'answered' ? outcome : undefined
   const asked =
     answered !== undefined && overloaded.has(answered.status)

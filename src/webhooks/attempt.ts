@@ -173,7 +173,7 @@ export const createAttempt = (deps: AttemptDeps) => {
         const sent = await send(event, endpoint, loaded.file, signal)
         // Whether it has arrived nobody can say then.
         if (signal.aborted) return 'cut'
-        lane.tried(isWell(sent.outcome))
+        lane.tried(isWell(sent.outcome), clock.monotonic())
         return sent
       } finally {
         loaded.release()

@@ -1,5 +1,5 @@
 /** What is claimed for one endpoint and not settled yet. */
-import { attemptsAtATime, type Endpoint, probingFromFailures } from '../domain/webhook.ts'
+import { attemptsAtATime, type Endpoint, probingFromFailures, probingFromMs } from '../domain/webhook.ts'
 import { createTurns, type Turn, type Turns } from '../runtime/turns.ts'
 
 /** While an endpoint is well, so many times as many are claimed as are tried at a time: the next one is at hand. */
@@ -17,8 +17,8 @@ export interface Lane {
    * claimed.
    */
   enter(endpoint: Endpoint, signal: AbortSignal): Promise<Turn | undefined>
-  /** What the attempts since have come to. */
-  tried(isWell: boolean): void
+  /** What an attempt has come to; `now` is monotonic ms. */
+  tried(isWell: boolean, now: number): void
   all(): readonly Promise<void>[]
 }
 
@@ -26,6 +26,7 @@ export const createLane = (onEmpty: () => void): Lane => {
   const all = new Set<Promise<void>>()
   let turns: { readonly concurrency: number; readonly of: Turns } | undefined
   let failures = 0
+  let failingSince = 0
   /** How often it has turned out to be away. */
   let absences = 0
 
@@ -68,9 +69,10 @@ export const createLane = (onEmpty: () => void): Lane => {
         )
       })
     },
-    tried(isWell) {
+    tried(isWell, now) {
       failures = isWell ? 0 : failures + 1
-      if (failures < probingFromFailures) return
+      if (failures <= 1) failingSince = now
+      if (failures < probingFromFailures || now - failingSince < probingFromMs) return
       failures = 0
       absences += 1
     },

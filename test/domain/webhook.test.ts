@@ -11,6 +11,7 @@ import {
   failingMaxMs,
   probePauseMaxMs,
   probingFromFailures,
+  probingFromMs,
   retryAfterMaxMs,
   wants,
   type EndpointFilter,
@@ -143,6 +144,28 @@ describe('an endpoint', () => {
     expect(after(timeout, { health }).endpoint.notBefore).toBeNull()
   })
 
+  it('is not taken for one that is away when many attempts at a time fail in the same moment', () => {
+    let health = { ...healthy }
+    for (let times = 0; times < 50; times++)
+      health = { ...after(timeout, { health, now: t0 + times }).endpoint }
+    expect(health).toMatchObject({ failures: probingFromFailures - 1, failingSince: t0, notBefore: null })
+    const late = after(timeout, { health, now: t0 + probingFromMs }).endpoint
+    expect(late).toMatchObject({ failures: probingFromFailures, notBefore: t0 + probingFromMs + second })
+  })
+
+  it('is left alone for no longer by what was under way when it turned out to be away', () => {
+    const health = {
+      ...healthy,
+      failures: probingFromFailures,
+      failingSince: t0 - minute,
+      notBefore: t0 + second,
+    }
+    expect(after(timeout, { health }).endpoint).toMatchObject({
+      failures: probingFromFailures,
+      notBefore: t0 + second,
+    })
+  })
+
   it('gets one attempt at a time from five failures on', () => {
     expect(attemptsAtATime({ concurrency: 10, failures: probingFromFailures - 1 })).toBe(10)
     expect(attemptsAtATime({ concurrency: 10, failures: probingFromFailures })).toBe(1)
@@ -220,7 +243,8 @@ describe('whatever an endpoint answers', () => {
           now += pause
           const { delivery, endpoint } = after(given, { health, now, random: () => chance })
           failures = delivery.state === 'delivered' ? 0 : failures + 1
-          expect(endpoint.failures).toBe(failures)
+          expect(endpoint.failures).toBeLessThanOrEqual(failures)
+          expect(endpoint.failures === 0).toBe(failures === 0)
           expect(endpoint.failingSince === null).toBe(failures === 0)
           expect((endpoint.notBefore ?? now) - now).toBeLessThanOrEqual(retryAfterMaxMs)
           health = endpoint

@@ -114,7 +114,7 @@ describe('a dispatcher', () => {
     const { add, dispatch, happen, endpoint, pass, clock, states } = await openWebhooks()
     let status = 503
     const { url, received } = await receive(() => status)
-    await add('whk_1', url, { failures: 5, failingSince: clock.now() })
+    await add('whk_1', url, { failures: 5, failingSince: clock.now() - 60 * second })
     dispatch()
     await happen(2)
     await until(async () => (await endpoint()).failures === 6)
@@ -170,13 +170,13 @@ describe('a dispatcher', () => {
   })
 
   it('says once that an endpoint fails, and once that it is back', async () => {
-    const { add, dispatch, happen, pass, states, endpoint } = await openWebhooks()
+    const { add, dispatch, happen, pass, states, endpoint, clock } = await openWebhooks()
     let status = 500
     const { url } = await receive(() => status)
-    await add('whk_1', url)
+    await add('whk_1', url, { failures: 4, failingSince: clock.now() - second })
     const { lines } = dispatch()
     await happen(8)
-    await until(async () => (await endpoint()).failures === 8)
+    await until(async () => (await endpoint()).failures === 5)
     status = 200
     await pass(120 * second)
     await until(async () => (await states()).every((state) => state === 'delivered'))
@@ -205,8 +205,11 @@ describe('what is claimed', () => {
   })
 
   it('is given back untried when the endpoint turns out to be away', async () => {
-    const { add, dispatch, happen, endpoint, all } = await openWebhooks()
-    const { url, received } = await receive(() => 500)
+    const { add, dispatch, happen, endpoint, all, clock } = await openWebhooks()
+    const { url, received } = await receive(() => {
+      clock.pass(200)
+      return 500
+    })
     await add('whk_1', url, { concurrency: 5 })
     await happen(30)
     dispatch()

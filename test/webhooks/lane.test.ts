@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { probingFromMs } from '../../src/domain/webhook.ts'
 import { createLane, laneMax } from '../../src/webhooks/lane.ts'
 import { settled } from '../connector/world.ts'
 import { endpointOf } from '../store/conformance/webhook-fixtures.ts'
@@ -51,12 +52,12 @@ test('when five in a row have failed those in line are not tried, and those that
   const endpoint = failsSince(0, 1)
   const first = await lane.enter(endpoint, never)
   const second = lane.enter(endpoint, never)
-  for (const isWell of [false, false, false, false, true, false, false, false, false]) lane.tried(isWell)
+  for (const isWell of [false, false, false, false, true, false, false, false, false]) lane.tried(isWell, 0)
   first?.end()
   const tried = await second
   expect(tried).toBeDefined()
   const third = lane.enter(endpoint, never)
-  lane.tried(false)
+  lane.tried(false, probingFromMs)
   tried?.end()
   expect(await third).toBeUndefined()
   expect(await lane.enter(endpoint, never)).toBeDefined()

@@ -306,7 +306,7 @@ export const describeWebhooks = (open: OpenStores): void => {
 
       it('what failed while an endpoint was away is tried again as soon as it is back', async () => {
         await create(endpointOf('whk_1'))
-        await change({ failures: probingFromFailures - 2, failingSince: t0 })
+        await change({ failures: probingFromFailures - 2, failingSince: t0 - hour })
         await enqueue(world.store, 'M1')
         await enqueue(world.store, 'M2')
         const lease = await dispatcherLease(world.store)
