@@ -105,7 +105,6 @@ CREATE VIEW `v_events` AS
 select seq, id, strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') as at, type, device_id, data from events;--> statement-breakpoint
 INSERT INTO `meta` (`key`, `value`) SELECT 'events_floor', CAST(coalesce(max(`seq`), 0) AS TEXT) FROM `events`;--> statement-breakpoint
 CREATE INDEX `events_by_device` ON `events` (`device_id`,`seq`);--> statement-breakpoint
-CREATE INDEX `events_by_time` ON `events` (`at`);--> statement-breakpoint
 ALTER TABLE `audit_entries` ADD `address` text;--> statement-breakpoint
 ALTER TABLE `audit_entries` ADD `salt` text;--> statement-breakpoint
 ALTER TABLE `audit_entries` ADD `content_hash` text;--> statement-breakpoint

@@ -225,7 +225,7 @@ it.each([
   [
     'the first of a line',
     '"webhook_deliveries"."device_id" is ?',
-    'webhook_deliveries_open (endpoint_id=? AND device_id=?)',
+    'webhook_deliveries_open (endpoint_id=? AND device_id=?',
   ],
   [
     'the deliveries of an endpoint',

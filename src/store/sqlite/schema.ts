@@ -525,7 +525,7 @@ export const events = sqliteTable(
     /** JSON, as listeners get it. */
     data: text('data').notNull(),
   },
-  (t) => [index('events_by_device').on(t.deviceId, t.seq), index('events_by_time').on(t.at)],
+  (t) => [index('events_by_device').on(t.deviceId, t.seq)],
 )
 
 /** What an event says whose person was erased. It keeps its place in the log, and nobody is told of it any more. */
