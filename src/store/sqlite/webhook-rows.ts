@@ -274,7 +274,8 @@ export const createWebhookQueries = (db: Db) => {
             ofEndpoint,
             sameLine,
             isInLine,
-            sql`${webhookDeliveries.state} = 'waiting'`,
+            // The sign keeps SQLite from looking through all that waits, whatever its line.
+            sql`+${webhookDeliveries.state} = 'waiting'`,
             gt(webhookDeliveries.seq, param('seq')),
           ),
         )
