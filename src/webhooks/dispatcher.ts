@@ -4,7 +4,7 @@
  */
 import type { Actor } from '../domain/audit.ts'
 import type { Random } from '../domain/backoff.ts'
-import { dispatcherSeat, type Lease } from '../domain/lease.ts'
+import { dispatcherSeat, type Lease, StaleLeaseError } from '../domain/lease.ts'
 import { type Endpoint, retryAfterMaxMs } from '../domain/webhook.ts'
 import { startLeaseKeeper } from '../lease/lease-keeper.ts'
 import type { BlobStore } from '../media/blobs.ts'
@@ -91,6 +91,11 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     lanes.get(endpointId) ?? createLane(() => lanes.delete(endpointId))
   const allUnderWay = (): Promise<void>[] => [...lanes.values()].flatMap((lane) => lane.all())
 
+  const loseSeat = (): void => {
+    seat = undefined
+    term.abort()
+  }
+
   const keeper = startLeaseKeeper({
     leases: store.leases,
     owner,
@@ -99,8 +104,7 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
     ttlMs: options.leaseTtlMs,
     isDead: options.isDead,
     onLost() {
-      seat = undefined
-      term.abort()
+      loseSeat()
       loop.poke()
     },
   })
@@ -194,7 +198,12 @@ export const startDispatcher = (options: DispatcherOptions): Dispatcher => {
       await claim(lease, due, now)
       return later.reduce((ms, each) => Math.min(ms, dueAt(each, now) - now), pollMs)
     },
-    onError: (error) => log.error({ err: error }, 'webhooks were not dispatched'),
+    onError(error) {
+      if (!(error instanceof StaleLeaseError))
+        return log.error({ err: error }, 'webhooks were not dispatched')
+      // Another has it since. The keeper hears of that when it renews.
+      loseSeat()
+    },
   })
   const unsubscribe = store.onChange(() => loop.poke())
 

@@ -176,7 +176,10 @@ describe('a dispatcher', () => {
     await add('whk_1', url, { failures: 4, failingSince: clock.now() - second })
     const { lines } = dispatch()
     await happen(8)
-    await until(async () => (await endpoint()).failures === 5)
+    // Nothing is under way any more: its end would come after the time that passes below.
+    await until(
+      async () => (await endpoint()).failures === 5 && (await states()).every((state) => state === 'waiting'),
+    )
     status = 200
     await pass(120 * second)
     await until(async () => (await states()).every((state) => state === 'delivered'))
