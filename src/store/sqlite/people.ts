@@ -24,6 +24,7 @@ import type { Pass, WindowResult } from './erase-pass.ts'
 import type { FanOut } from './fan-out.ts'
 import type { MessageRemoval } from './message-removal.ts'
 import type { Cancel } from './outbox-cancel.ts'
+import { createMetaRows } from './meta-rows.ts'
 import type { OutboxQueue } from './outbox-queue.ts'
 import type { Db } from './statements.ts'
 import type { Tracer } from './trace.ts'
@@ -108,21 +109,17 @@ const createPasses = (
 })
 
 /** What all runs of an erasure have erased, until it is over. */
-const createProgress = ({ $client: client }: Db) => {
+const createProgress = (db: Db) => {
+  const rows = createMetaRows(db)
   const keyOf = (subject: string): string => `erasure_${subject}`
-  const select = client.prepare<[string], string>('select value from meta where key = +?').pluck()
-  const upsert = client.prepare<[string, string]>(
-    `insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value`,
-  )
-  const remove = client.prepare<[string]>('delete from meta where key = +?')
   return {
     /** Undefined when none has begun. */
     read: (subject: string): Erased | undefined => {
-      const text = select.get(keyOf(subject))
+      const text = rows.read(keyOf(subject))
       return text === undefined ? undefined : (JSON.parse(text) as Erased)
     },
-    write: (subject: string, total: Erased): void => void upsert.run(keyOf(subject), JSON.stringify(total)),
-    clear: (subject: string): void => void remove.run(keyOf(subject)),
+    write: (subject: string, total: Erased): void => rows.write(keyOf(subject), JSON.stringify(total)),
+    clear: (subject: string): void => rows.remove(keyOf(subject)),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SettleDelivery } from './delivery-settling.ts'
 import { eventsFloorKey } from './events.ts'
+import { createMetaRows } from './meta-rows.ts'
 import type { SweepLog } from './retention.ts'
 import type { Db } from './statements.ts'
 
@@ -20,10 +21,9 @@ const expired = {
  * The oldest events, without a gap: the floor says up to where. One that is on its way to an endpoint holds the bottom until
  * its delivery is as old as events get; then, or when there are more events than are kept, the delivery is given up.
  */
-export const createSweepEvents = ({ $client: client }: Db, settle: SettleDelivery): SweepLog => {
-  const selectFloor = client
-    .prepare<[string], number>('select cast(value as integer) from meta where key = +?')
-    .pluck()
+export const createSweepEvents = (db: Db, settle: SettleDelivery): SweepLog => {
+  const { $client: client } = db
+  const rows = createMetaRows(db)
   const selectNewest = client.prepare<[], number | null>('select max(seq) from events').pluck()
   const selectOldest = client.prepare<[number, number], { seq: number; at: number }>(
     'select seq, at from events where seq > +? order by seq limit +? + 0',
@@ -33,12 +33,9 @@ export const createSweepEvents = ({ $client: client }: Db, settle: SettleDeliver
     where event_seq = +? and state in ('waiting', 'sending') limit +? + 0`,
   )
   const remove = client.prepare<[number, number]>('delete from events where seq > +? and seq <= +?')
-  const writeFloor = client.prepare<[string, string]>(
-    `insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value`,
-  )
 
   return ({ before, keepMax, limit, now }) => {
-    const floor = selectFloor.get(eventsFloorKey) ?? 0
+    const floor = Number(rows.read(eventsFloorKey) ?? 0)
     const newest = selectNewest.get() ?? 0
     const crowdedOut = keepMax === null ? 0 : newest - keepMax
     let last: { readonly seq: number; readonly at: number } | undefined
@@ -61,7 +58,7 @@ export const createSweepEvents = ({ $client: client }: Db, settle: SettleDeliver
     }
     if (last !== undefined) {
       remove.run(floor, last.seq)
-      writeFloor.run(eventsFloorKey, String(last.seq))
+      rows.write(eventsFloorKey, String(last.seq))
     }
     const isOver = isHeld || (removed < limit && settled < limit)
     return { removed, until: last?.at ?? null, next: isOver ? null : 'more' }

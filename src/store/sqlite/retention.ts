@@ -6,6 +6,7 @@ import type { SettleDelivery } from './delivery-settling.ts'
 import type { Engine } from './engine.ts'
 import type { Fence } from './fence.ts'
 import type { MessageRemoval } from './message-removal.ts'
+import { createMetaRows } from './meta-rows.ts'
 import { createSweepEvents } from './retention-events.ts'
 import {
   createSweepAudit,
@@ -33,21 +34,17 @@ interface Progress {
 const nothing: Progress = { removed: 0, until: null }
 const progressKey = (log: SweptLog): string => `sweep_${log}`
 
-const createProgress = ({ $client: client }: Db) => {
-  const select = client.prepare<[string], string>('select value from meta where key = +?').pluck()
-  const upsert = client.prepare<[string, string]>(
-    `insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value`,
-  )
-  const remove = client.prepare<[string]>('delete from meta where key = +?')
+const createProgress = (db: Db) => {
+  const rows = createMetaRows(db)
   return {
     read: (log: SweptLog): Progress => {
-      const text = select.get(progressKey(log))
+      const text = rows.read(progressKey(log))
       return text === undefined ? nothing : (JSON.parse(text) as Progress)
     },
     write: (log: SweptLog, progress: Progress): void => {
-      upsert.run(progressKey(log), JSON.stringify(progress))
+      rows.write(progressKey(log), JSON.stringify(progress))
     },
-    clear: (log: SweptLog): void => void remove.run(progressKey(log)),
+    clear: (log: SweptLog): void => rows.remove(progressKey(log)),
   }
 }
 

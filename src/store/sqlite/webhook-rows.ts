@@ -1,5 +1,6 @@
 /** Endpoints of webhooks and their deliveries as rows. */
 import { and, asc, desc, eq, getTableColumns, gt, gte, isNotNull, lt, lte, max, min, sql } from './drizzle.ts'
+import type { SQL } from 'drizzle-orm'
 import type {
   Delivery,
   DeliveryAttempt,
@@ -117,6 +118,17 @@ export const createWebhookQueries = (db: Db) => {
   const byDue = [asc(webhookDeliveries.dueAt), asc(webhookDeliveries.seq)] as const
   const deliveries = () => db.select(deliveryColumns).from(webhookDeliveries)
 
+  /** What may be tried once its time has come, soonest first. */
+  const dueRows = (...conditions: readonly SQL[]) =>
+    directAll(
+      db,
+      deliveryColumns,
+      deliveries()
+        .where(and(ofEndpoint, isDueRow, ...conditions))
+        .orderBy(...byDue)
+        .limit(upTo('limit')),
+    )
+
   const one = { seq: webhookDeliveries.seq }
   const head = { seq: webhookDeliveries.seq, state: webhookDeliveries.state, dueAt: webhookDeliveries.dueAt }
   const next = { dueAt: min(webhookDeliveries.dueAt) }
@@ -225,37 +237,12 @@ export const createWebhookQueries = (db: Db) => {
     setDue,
 
     /** Due by now, and what would be due later than any wait reaches. */
-    due: directAll(
-      db,
-      deliveryColumns,
-      deliveries()
-        .where(and(ofEndpoint, isDueRow, lte(webhookDeliveries.dueAt, param('now')), onlyTests))
-        .orderBy(...byDue)
-        .limit(upTo('limit')),
-    ),
-    dueTooLate: directAll(
-      db,
-      deliveryColumns,
-      deliveries()
-        .where(and(ofEndpoint, isDueRow, gt(webhookDeliveries.dueAt, param('latest')), onlyTests))
-        .orderBy(...byDue)
-        .limit(upTo('limit')),
-    ),
+    due: dueRows(lte(webhookDeliveries.dueAt, param('now')), onlyTests),
+    dueTooLate: dueRows(gt(webhookDeliveries.dueAt, param('latest')), onlyTests),
     /** What waits since an attempt before the endpoint came back. */
-    failedBefore: directAll(
-      db,
-      deliveryColumns,
-      deliveries()
-        .where(
-          and(
-            ofEndpoint,
-            isDueRow,
-            gt(webhookDeliveries.dueAt, param('now')),
-            sql`${webhookDeliveries.attemptedAt} < ${param('recoveredAt')}`,
-          ),
-        )
-        .orderBy(...byDue)
-        .limit(upTo('limit')),
+    failedBefore: dueRows(
+      gt(webhookDeliveries.dueAt, param('now')),
+      sql`${webhookDeliveries.attemptedAt} < ${param('recoveredAt')}`,
     ),
     nextDue: directGet(db, next, db.select(next).from(webhookDeliveries).where(and(ofEndpoint, isDueRow))),
     lineHead,
